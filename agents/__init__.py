@@ -1,0 +1,1 @@
+"""Actors that learn, and planners that write plans."""

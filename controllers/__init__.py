@@ -1,0 +1,24 @@
+"""Actors with frozen gains: feedback controllers that correct a plan hour by hour."""
+
+from .baselines import OpenLoop, RandomActions
+from .feedback import PidPacing, Trim, ValuePid
+from .gains import Gain
+from .pacing import DayPurse, PacingLaw
+from .registry import CONTROLLERS, controller_gains, make_controller
+from .value import Shelf, ValueLaw
+
+__all__ = [
+    "CONTROLLERS",
+    "DayPurse",
+    "Gain",
+    "OpenLoop",
+    "PacingLaw",
+    "PidPacing",
+    "RandomActions",
+    "Shelf",
+    "Trim",
+    "ValueLaw",
+    "ValuePid",
+    "controller_gains",
+    "make_controller",
+]

@@ -1,0 +1,1 @@
+"""Experiments behind one console command: train, evaluate, compare, export and bench."""
