@@ -1,0 +1,66 @@
+"""The action: corrections of the plan on a log scale. The zero action is the plan as written.
+
+An action has one number in [-1, 1] per channel, one per listing, and one discount for the whole shop:
+[search, feed | listing 1 .. K | discount]. See `task` for the scales.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engines.layout import N_CHANNELS, FloatArray, ListingField, Offer
+from .market.compiled import procedure
+from .market.parameters import CHANNELS
+from .plan import MAX_PROMOTIONS
+from .task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING, PlanField, PlanListing, action_size
+
+
+def action_names(listings: int) -> tuple[str, ...]:
+    """Names of an action's numbers, in order."""
+    return (
+        *(f"channel_{name}" for name in CHANNELS),
+        *(f"listing_{k}" for k in range(listings)),
+        "discount",
+    )
+
+
+def checked_action(action: NDArray[Any], stores: int, listings: int) -> FloatArray:
+    """The action as float64, clipped to [-1, 1].
+
+    Args:
+        action: shape (stores, C + K + 1), any real type.
+    Raises: ValueError: a wrong shape or a number that is not finite; the message names the first one.
+    """
+    values = np.asarray(action, dtype=np.float64)
+    expected = (stores, action_size(listings))
+    if values.shape != expected:
+        raise ValueError(
+            f"action has shape {values.shape}, needs {expected}: {N_CHANNELS} channels, {listings} listings, discount"
+        )
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        name = action_names(listings)[column]
+        raise ValueError(f"action[{row}].{name}(={values[row, column]}) must be a finite number in [-1, 1]")
+    return np.clip(values, -1.0, 1.0)
+
+
+@procedure
+def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: Any, offer: Any) -> None:
+    """What the platform is told for the coming hour: bids and prices of one store, from its plan and action rows."""
+    promotion = 0.0
+    for j in range(MAX_PROMOTIONS):
+        first = PlanField.PROMOTIONS + 3 * j
+        if plan[first] <= hour < plan[first + 1]:
+            promotion = max(promotion, plan[first + 2])
+    listings = offer.shape[0]
+    price_factor = np.exp(-LOG_DISCOUNT * action[N_CHANNELS + listings]) * (1.0 - promotion)
+    for k in range(listings):
+        own = plan_listing[k, PlanListing.BID] * np.exp(LOG_LISTING * action[N_CHANNELS + k])
+        for c in range(N_CHANNELS):
+            offer[k, Offer.BID_SEARCH + c] = own * np.exp(LOG_CHANNEL * action[c]) * plan_listing[k, PlanListing.ACTIVE]
+        price = np.floor(plan_listing[k, PlanListing.PRICE] * price_factor + 0.5)
+        floor = 1.0
+        if plan[PlanField.BELOW_COST] == 0.0:
+            floor = min(listing[k, ListingField.COST], plan_listing[k, PlanListing.PRICE])
+        offer[k, Offer.PRICE] = max(price, floor)

@@ -1,0 +1,108 @@
+"""The reward: named terms of an hour, summed by the weights that the configuration gives to the plan's goal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import yaml
+
+from .engines.layout import Field, FloatArray, Report
+from .market.compiled import procedure
+from .plan import GOALS
+from .task import PlanField
+
+
+class Term(Field):
+    """Terms of an hour's reward, summed over listings. Money in CNY; what costs is negative."""
+
+    GROSS_MARGIN = 0  # revenue less cost of goods
+    COMMISSION = 1
+    RETURNS = 2  # refunds and handling, less recovered goods and commission
+    AD_SPEND = 3
+    GMV = 4  # revenue
+    ORDERS = 5  # [count]
+    FIRST_SALES = 6  # [count] listings that sold for the first time
+    STOCK_CLEARED = 7  # cost of the goods sold
+    ROI_SHORTFALL = 8  # at the plan's end: attributed GMV missing to the ROI floor
+
+
+PROFIT_TERMS = (Term.GROSS_MARGIN, Term.COMMISSION, Term.RETURNS, Term.AD_SPEND)
+
+
+@dataclass(frozen=True)
+class RewardWeights:
+    """Weight of every term under every goal, and the scale of the sum.
+
+    `weights`: shape (goals, terms), in the order of `plan.GOALS` and `Term`; `scale`: [CNY] that count as a reward of 1.
+    """
+
+    weights: FloatArray
+    scale: float
+
+    def packed(self) -> FloatArray:
+        """Weights over the scale, for the compiled step."""
+        return np.ascontiguousarray(self.weights / self.scale)
+
+
+def reward_from_mapping(config: Mapping[str, Any]) -> RewardWeights:
+    """Weights from `conf/reward/*.yaml`: {scale, weights: {goal or "every": {term: weight}}}.
+
+    Raises: ValueError: an unknown goal or term, or a scale that is not positive.
+    """
+    scale = float(config["scale"])
+    if not scale > 0.0:
+        raise ValueError(f"reward.scale(={scale}) must be > 0 [CNY]")
+    weights = np.zeros((len(GOALS), len(Term)))
+    terms = {term.name.lower(): term for term in Term}
+    for goal, row in config["weights"].items():
+        if goal != "every" and goal not in GOALS:
+            raise ValueError(f"reward.weights has no goal {goal!r}; allowed: every, {', '.join(GOALS)}")
+        rows = slice(None) if goal == "every" else GOALS.index(goal)
+        for name, weight in row.items():
+            if name not in terms:
+                raise ValueError(f"reward.weights.{goal} has no term {name!r}; allowed: {', '.join(terms)}")
+            weights[rows, terms[name]] = float(weight)
+    return RewardWeights(weights, scale)
+
+
+@cache
+def profit_reward() -> RewardWeights:
+    """The weights of `conf/reward/profit.yaml`: profit, whatever the plan's goal."""
+    text = resources.files("merchantgym.conf").joinpath("reward/profit.yaml").read_text(encoding="utf-8")
+    return reward_from_mapping(yaml.safe_load(text))
+
+
+@procedure
+def write_terms(hour: Any, total: Any, plan: Any, last_hour: bool, first_sales: float, terms: Any) -> None:
+    """Fill the terms of one store's hour from its reports (K, Report) of the hour and of the run."""
+    terms[:] = 0.0
+    spend = 0.0
+    attributed = 0.0
+    for k in range(hour.shape[0]):
+        row = hour[k]
+        terms[Term.GMV] += row[Report.REVENUE] / 100.0
+        terms[Term.GROSS_MARGIN] += (row[Report.REVENUE] - row[Report.GOODS_COST]) / 100.0
+        terms[Term.COMMISSION] -= row[Report.COMMISSION] / 100.0
+        terms[Term.RETURNS] += (
+            row[Report.COMMISSION_BACK] + row[Report.SALVAGE] - row[Report.REFUNDS] - row[Report.HANDLING]
+        ) / 100.0
+        terms[Term.AD_SPEND] -= (row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]) / 100.0
+        terms[Term.ORDERS] += row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
+        terms[Term.STOCK_CLEARED] += row[Report.GOODS_COST] / 100.0
+        spend += (total[k, Report.SPEND_SEARCH] + total[k, Report.SPEND_FEED]) / 100.0
+        attributed += total[k, Report.AD_REVENUE] / 100.0
+    terms[Term.FIRST_SALES] = first_sales
+    if last_hour:
+        terms[Term.ROI_SHORTFALL] = -max(0.0, plan[PlanField.ROI_FLOOR] * spend - attributed)
+
+
+@procedure
+def weighted(terms: Any, weights: Any) -> float:
+    """The reward: terms times one goal's weights."""
+    total = 0.0
+    for j in range(terms.shape[0]):
+        total += terms[j] * weights[j]
+    return total

@@ -1,0 +1,156 @@
+"""The loop: an actor runs stores under their plans. Forecasts, training and evaluation all go through it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .actor import Actor
+from .engines.layout import FloatArray, Report
+from .fleet import Fleet
+from .opening import OpenStores
+from .plan import Plan, PlanArrays, pack_plans
+from .reward import PROFIT_TERMS, RewardWeights, Term
+from .store import HOURS_PER_DAY
+from .trace import Recorder, Trace
+
+Progress = Callable[[int, int], None]
+"""Called with (store-hours done, store-hours in all)."""
+
+_CHUNK = 1024  # stores held in memory at once
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Results of n stores. Money in CNY."""
+
+    reward: FloatArray  # (n,)
+    profit: FloatArray  # (n,)
+    spend: FloatArray  # (n,)
+    gmv: FloatArray  # (n,)
+    attributed_gmv: FloatArray  # (n,) of orders that an ad click led to
+    orders: FloatArray  # (n,) = buyers
+    broke_zero: FloatArray  # (n,) listings that sold for the first time
+    violation: FloatArray  # (n,) 1 if attributed GMV fell short of the plan's ROI floor
+    lost_money: FloatArray  # (n,) 1 if profit is negative
+    terms: FloatArray  # (n, Term) sums over the run
+    totals: FloatArray  # (n, K, Report) counts, and money in fen
+    trace: Trace | None = None
+
+    def __len__(self) -> int:
+        return int(self.profit.shape[0])
+
+
+def subset(plans: PlanArrays, rows: NDArray[np.int64] | slice) -> PlanArrays:
+    """Some rows of the packed plans."""
+    return PlanArrays(**{field.name: getattr(plans, field.name)[rows] for field in fields(plans)})
+
+
+def rollout(
+    actor: Actor,
+    opened: OpenStores,
+    plans: Sequence[Plan] | PlanArrays,
+    seed: int,
+    *,
+    reward: RewardWeights | None = None,
+    threads: int = 1,
+    trace: bool = False,
+    progress: Progress | None = None,
+) -> Episodes:
+    """Run every store once under its plan.
+
+    Args:
+        actor: decides every hour for all stores at once.
+        opened: n stores.
+        plans: one plan a store.
+        seed: chance is keyed by (seed, number of the store): the same for every actor and plan.
+        reward: weights of the reward, profit by default; they do not change what happens.
+        trace: record hourly series.
+        progress: called after every hour.
+    Raises: ValueError: the number of plans is not the number of stores, or the actor returned an impossible action.
+    """
+    packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
+    count = len(opened)
+    if packed.bid.shape[0] != count:
+        raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as stores(={count})")
+    work = int(packed.days.sum()) * HOURS_PER_DAY
+    done = 0
+    parts = []
+    for first in range(0, count, _CHUNK):
+        rows = np.arange(first, min(first + _CHUNK, count))
+
+        def report(store_hours: int, before: int = done) -> None:
+            if progress is not None:
+                progress(before + store_hours, work)
+
+        part = _run(actor, opened, subset(packed, rows), rows, seed, reward, threads, trace, report)
+        done += int(packed.days[rows].sum()) * HOURS_PER_DAY
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else _join(parts)
+
+
+def _run(
+    actor: Actor,
+    opened: OpenStores,
+    plans: PlanArrays,
+    rows: NDArray[np.int64],
+    seed: int,
+    reward: RewardWeights | None,
+    threads: int,
+    trace: bool,
+    report: Callable[[int], None],
+) -> Episodes:
+    """One chunk of stores from their first hour to their last."""
+    fleet = Fleet(opened.start, len(rows), reward=reward, threads=threads)
+    observation = fleet.reset(plans, rows, np.full(len(rows), seed, dtype=np.int64))
+    memory = actor.init(plans, len(rows))
+    recorder = Recorder(fleet) if trace else None
+    earned = np.zeros(len(rows))
+    hours = plans.days * HOURS_PER_DAY
+    for hour in range(int(hours.max())):
+        action, memory = actor.act(observation, memory)
+        observation = fleet.step(action)
+        earned += fleet.reward
+        if recorder is not None:
+            recorder.record()
+        report(int(np.minimum(hours, hour + 1).sum()))
+    return _episodes(fleet, plans, earned, None if recorder is None else recorder.trace())
+
+
+def _episodes(fleet: Fleet, plans: PlanArrays, earned: FloatArray, trace: Trace | None) -> Episodes:
+    score = fleet.score
+    profit = score[:, [int(term) for term in PROFIT_TERMS]].sum(axis=1)
+    spend = -score[:, Term.AD_SPEND]
+    attributed = fleet.state.total[:, :, Report.AD_REVENUE].sum(axis=1) / 100.0
+    return Episodes(
+        reward=earned,
+        profit=profit,
+        spend=spend,
+        gmv=score[:, Term.GMV].copy(),
+        attributed_gmv=attributed,
+        orders=score[:, Term.ORDERS].copy(),
+        broke_zero=score[:, Term.FIRST_SALES].copy(),
+        violation=(attributed < plans.roi_floor * spend - 1e-9).astype(np.float64),
+        lost_money=(profit < 0.0).astype(np.float64),
+        terms=score.copy(),
+        totals=fleet.state.total.copy(),
+        trace=trace,
+    )
+
+
+def _join(parts: Sequence[Episodes]) -> Episodes:
+    """Chunks put together again; traces along their axis of stores."""
+    names = [field.name for field in fields(Episodes) if field.name != "trace"]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    traces = [part.trace for part in parts if part.trace is not None]
+    trace = None
+    if traces:
+        axis = {"budget": 0}
+        trace = Trace(
+            **{
+                field.name: np.concatenate([getattr(each, field.name) for each in traces], axis=axis.get(field.name, 1))
+                for field in fields(Trace)
+            }
+        )
+    return Episodes(**joined, trace=trace)

@@ -1,0 +1,195 @@
+"""One managed hour of many stores in one compiled call: offer, market, ledger, reward, observation."""
+
+from typing import Any
+
+from .action import write_offer
+from .engines.hour import scratch, store_hour
+from .engines.layout import Report, StoreField, StoreState
+from .ledger import record_hour, write_observation
+from .market.calendar import promotion_uplift
+from .market.compiled import procedure
+from .reward import Term, weighted, write_terms
+from .task import PlanField
+
+
+@procedure
+def plan_progress(score: Any, total: Any, plan: Any) -> float:
+    """Reached share of the plan's target, from the terms so far; 0 where no target was named."""
+    target = plan[PlanField.TARGET]
+    if target <= 0.0:
+        return 0.0
+    goal = int(plan[PlanField.GOAL])
+    if goal == 0:
+        reached = profit_of(score)
+    elif goal == 1:
+        reached = score[Term.GMV]
+    elif goal == 2:
+        reached = score[Term.ORDERS]
+    elif goal == 3:
+        reached = score[Term.FIRST_SALES]
+    else:
+        reached = 0.0
+        for k in range(total.shape[0]):
+            reached += total[k, Report.UNITS]
+    share: float = reached / target
+    return share
+
+
+@procedure
+def profit_of(terms: Any) -> float:
+    """Profit [CNY] in a row of terms."""
+    profit: float = terms[Term.GROSS_MARGIN] + terms[Term.COMMISSION] + terms[Term.RETURNS] + terms[Term.AD_SPEND]
+    return profit
+
+
+@procedure
+def observe(
+    first: int,
+    last: int,
+    calendar: Any,
+    store: Any,
+    listing: Any,
+    store_state: Any,
+    channel_state: Any,
+    state: Any,
+    report: Any,
+    total: Any,
+    plan: Any,
+    plan_listing: Any,
+    schedule: Any,
+    ledger: Any,
+    ledger_listing: Any,
+    action: Any,
+    score: Any,
+    observation: Any,
+) -> None:
+    """Write the observations of stores first..last-1; shapes as in `layout` and `task`, with B rows."""
+    for b in range(first, last):
+        write_observation(
+            profit_of(score[b]),
+            plan_progress(score[b], total[b], plan[b]),
+            store[b],
+            listing[b],
+            calendar[b],
+            store_state[b],
+            channel_state[b],
+            state[b],
+            report[b],
+            total[b],
+            plan[b],
+            plan_listing[b],
+            schedule[b],
+            ledger[b],
+            ledger_listing[b],
+            action[b],
+            observation[b],
+        )
+
+
+@procedure
+def manage(
+    first: int,
+    last: int,
+    seeds: Any,
+    keys: Any,
+    calendar: Any,
+    weekly: Any,
+    store: Any,
+    channel: Any,
+    segment: Any,
+    listing: Any,
+    cell: Any,
+    store_state: Any,
+    channel_state: Any,
+    state: Any,
+    pending: Any,
+    refunds: Any,
+    audience: Any,
+    report: Any,
+    total: Any,
+    offer: Any,
+    plan: Any,
+    plan_listing: Any,
+    schedule: Any,
+    ledger: Any,
+    ledger_listing: Any,
+    action: Any,
+    weights: Any,
+    terms: Any,
+    score: Any,
+    reward: Any,
+    done: Any,
+    observation: Any,
+) -> None:
+    """Run stores first..last-1 for one hour under `action`, in place. A store whose plan is over stands still."""
+    work, listing_terms, stops, served = scratch(listing.shape[1])
+    for b in range(first, last):
+        hour = int(store_state[b, StoreState.HOUR])
+        hours = int(plan[b, PlanField.HOURS])
+        if hour >= hours:
+            terms[b] = 0.0
+            reward[b] = 0.0
+            continue
+        write_offer(hour, action[b], plan[b], plan_listing[b], listing[b], offer[b])
+        store_hour(
+            seeds[b],
+            keys[b],
+            calendar[b],
+            weekly,
+            store[b],
+            channel[b],
+            segment[b],
+            listing[b],
+            cell[b],
+            store_state[b],
+            channel_state[b],
+            state[b],
+            pending[b],
+            refunds[b],
+            audience[b],
+            report[b],
+            total[b],
+            offer[b],
+            work,
+            listing_terms,
+            stops,
+            served,
+        )
+        hour_of_week = (int(store[b, StoreField.START_HOUR]) + hour) % 168
+        traffic = weekly[hour_of_week] * promotion_uplift(calendar[b, hour], store[b, StoreField.PROMOTION_UPLIFT])
+        first_sales = record_hour(
+            hour_of_week,
+            traffic,
+            store[b],
+            store_state[b],
+            channel_state[b],
+            state[b],
+            report[b],
+            ledger[b],
+            ledger_listing[b],
+        )
+        last_hour = hour + 1 >= hours
+        write_terms(report[b], total[b], plan[b], last_hour, first_sales, terms[b])
+        for j in range(terms.shape[1]):
+            score[b, j] += terms[b, j]
+        reward[b] = weighted(terms[b], weights[int(plan[b, PlanField.GOAL])])
+        done[b] = last_hour
+        write_observation(
+            profit_of(score[b]),
+            plan_progress(score[b], total[b], plan[b]),
+            store[b],
+            listing[b],
+            calendar[b],
+            store_state[b],
+            channel_state[b],
+            state[b],
+            report[b],
+            total[b],
+            plan[b],
+            plan_listing[b],
+            schedule[b],
+            ledger[b],
+            ledger_listing[b],
+            action[b],
+            observation[b],
+        )
