@@ -15,6 +15,7 @@ from .engines.layout import (
 )
 from .engines.rates import shown_rating
 from .market.compiled import procedure
+from .market.numeric import logarithm
 from .market.rank import newness
 from .observation import N_GLOBAL, N_LISTING, Global, PerListing, bounds
 from .task import Ledger, LedgerListing, PlanField, PlanListing
@@ -28,7 +29,11 @@ _PRIOR_CLICK_RATE = 0.038
 _PRIOR_IMPRESSIONS = 200.0
 _PRIOR_LOTS = 2.2
 _PRIOR_ORDERS = 3.0
-_LOW, _HIGH = (array.astype(np.float64) for array in bounds(1))
+_NEW_HOURS = 240.0
+_LEAST_LOTS_A_DAY = 0.05  # a listing that sells less is taken to sell this much, when its stock is counted in days
+_LOW, _HIGH = bounds(1)
+_GLOBAL_LOW, _GLOBAL_HIGH = _LOW[:N_GLOBAL].copy(), _HIGH[:N_GLOBAL].copy()
+_LISTING_LOW, _LISTING_HIGH = _LOW[N_GLOBAL:].copy(), _HIGH[N_GLOBAL:].copy()
 
 
 @procedure
@@ -119,8 +124,8 @@ def _record_listing(store: Any, row: Any, memory: Any) -> float:
 
 
 @procedure
-def _put(out: Any, index: int, limits: int, value: float) -> None:
-    out[index] = min(max(value, _LOW[limits]), _HIGH[limits])
+def _put(out: Any, index: int, value: float) -> None:
+    out[index] = min(max(value, _GLOBAL_LOW[index]), _GLOBAL_HIGH[index])
 
 
 @procedure
@@ -155,49 +160,46 @@ def write_observation(
     spent = store_state[StoreState.SPENT]
     day_left = min(plan[PlanField.BUDGET_DAILY] - _spent_today(week, store_state), budget - spent)
     passed = schedule[hour]
-    _put(out, Global.HOUR_SIN, Global.HOUR_SIN, np.sin(day_angle))
-    _put(out, Global.HOUR_COS, Global.HOUR_COS, np.cos(day_angle))
-    _put(out, Global.HOUR_SIN_2, Global.HOUR_SIN_2, np.sin(2.0 * day_angle))
-    _put(out, Global.HOUR_COS_2, Global.HOUR_COS_2, np.cos(2.0 * day_angle))
-    _put(out, Global.WEEK_SIN, Global.WEEK_SIN, np.sin(week_angle))
-    _put(out, Global.WEEK_COS, Global.WEEK_COS, np.cos(week_angle))
-    _put(out, Global.TIME_LEFT, Global.TIME_LEFT, 1.0 - hour / hours)
-    _put(out, Global.TRAFFIC_PASSED, Global.TRAFFIC_PASSED, passed)
-    _put(out, Global.TRAFFIC_NEXT, Global.TRAFFIC_NEXT, (schedule[coming + 1] - schedule[coming]) * hours)
-    _put(out, Global.PROMOTION_DAY, Global.PROMOTION_DAY, calendar[coming])
-    _put(out, Global.BUDGET_LEFT, Global.BUDGET_LEFT, 1.0 - spent / budget)
-    _put(out, Global.PACING_GAP, Global.PACING_GAP, passed - spent / budget)
-    _put(out, Global.DAY_BUDGET_LEFT, Global.DAY_BUDGET_LEFT, day_left / plan[PlanField.BUDGET_DAILY])
+    _put(out, Global.HOUR_SIN, np.sin(day_angle))
+    _put(out, Global.HOUR_COS, np.cos(day_angle))
+    _put(out, Global.HOUR_SIN_2, np.sin(2.0 * day_angle))
+    _put(out, Global.HOUR_COS_2, np.cos(2.0 * day_angle))
+    _put(out, Global.WEEK_SIN, np.sin(week_angle))
+    _put(out, Global.WEEK_COS, np.cos(week_angle))
+    _put(out, Global.TIME_LEFT, 1.0 - hour / hours)
+    _put(out, Global.TRAFFIC_PASSED, passed)
+    _put(out, Global.TRAFFIC_NEXT, (schedule[coming + 1] - schedule[coming]) * hours)
+    _put(out, Global.PROMOTION_DAY, calendar[coming])
+    _put(out, Global.BUDGET_LEFT, 1.0 - spent / budget)
+    _put(out, Global.PACING_GAP, passed - spent / budget)
+    _put(out, Global.DAY_BUDGET_LEFT, day_left / plan[PlanField.BUDGET_DAILY])
     _put(
         out,
         Global.DAY_TRAFFIC_LEFT,
-        Global.DAY_TRAFFIC_LEFT,
         _day_traffic_left(coming, hours, start, schedule),
     )
-    _put(out, Global.SERVED_SHARE, Global.SERVED_SHARE, store_state[StoreState.SERVED_SHARE])
+    _put(out, Global.SERVED_SHARE, store_state[StoreState.SERVED_SHARE])
     _write_money(hour, report, total, plan, schedule, out)
-    _put(out, Global.PROFIT, Global.PROFIT, profit * 100.0 / budget)
-    _put(out, Global.PROGRESS, Global.PROGRESS, progress)
-    _put(out, Global.BUDGET_SIZE, Global.BUDGET_SIZE, np.log(budget / 100.0 / (hours / 24.0)) - 3.0)
-    surprise = np.log((ledger[Ledger.ORGANIC_FAST] + 0.5) / (ledger[Ledger.ORGANIC_SLOW] + 0.5))
-    surprise -= np.log((ledger[Ledger.TRAFFIC_FAST] + 0.01) / (ledger[Ledger.TRAFFIC_SLOW] + 0.01))
-    _put(out, Global.DEMAND_SURPRISE, Global.DEMAND_SURPRISE, surprise)
+    _put(out, Global.PROFIT, profit * 100.0 / budget)
+    _put(out, Global.PROGRESS, progress)
+    _put(out, Global.BUDGET_SIZE, logarithm(budget / 100.0 / (hours / 24.0)) - 3.0)
+    store_surprise = (ledger[Ledger.ORGANIC_FAST] + 0.5) / (ledger[Ledger.ORGANIC_SLOW] + 0.5)
+    expected = (ledger[Ledger.TRAFFIC_FAST] + 0.01) / (ledger[Ledger.TRAFFIC_SLOW] + 0.01)
+    _put(out, Global.DEMAND_SURPRISE, logarithm(store_surprise / expected))
     for c in range(N_CHANNELS):
         price = ledger[Ledger.PRICE_SEARCH + c]
-        _put(out, Global.WIN_SEARCH + c, Global.WIN_SEARCH + c, ledger[Ledger.WIN_SEARCH + c])
+        _put(out, Global.WIN_SEARCH + c, ledger[Ledger.WIN_SEARCH + c])
         _put(
             out,
             Global.PRICE_SEARCH + c,
-            Global.PRICE_SEARCH + c,
-            np.log(price / 100.0) if price > 0.0 else 0.0,
+            logarithm(price / 100.0) if price > 0.0 else 0.0,
         )
-        _put(out, Global.LAST_SEARCH + c, Global.LAST_SEARCH + c, action[c])
-    _put(out, Global.LAST_DISCOUNT, Global.LAST_DISCOUNT, action[N_CHANNELS + listing.shape[0]])
+        _put(out, Global.LAST_SEARCH + c, action[c])
+    _put(out, Global.LAST_DISCOUNT, action[N_CHANNELS + listing.shape[0]])
     for goal in range(5):
         out[Global.GOAL_PROFIT + goal] = 1.0 if plan[PlanField.GOAL] == goal else 0.0
     orders = 0.0
     matured = 0.0
-    store_surprise = np.log((ledger[Ledger.ORGANIC_FAST] + 0.5) / (ledger[Ledger.ORGANIC_SLOW] + 0.5))
     for k in range(listing.shape[0]):
         orders += ledger_listing[k, LedgerListing.ORDERS]
         matured += _matured(ledger_listing[k])
@@ -216,7 +218,7 @@ def write_observation(
             out,
         )
     conversion = (orders + _PRIOR_CONVERSION * _PRIOR_CONVERSION_CLICKS) / (matured + _PRIOR_CONVERSION_CLICKS)
-    _put(out, Global.STORE_CONVERSION, Global.STORE_CONVERSION, np.log(conversion))
+    _put(out, Global.STORE_CONVERSION, logarithm(conversion))
 
 
 @procedure
@@ -257,13 +259,13 @@ def _write_money(hour: int, report: Any, total: Any, plan: Any, schedule: Any, o
     rate = 0.0
     if hour > 0:
         target = plan[PlanField.BUDGET_TOTAL] * (schedule[hour] - schedule[hour - 1])
-        rate = np.log1p(last / max(target, 1.0))
-    _put(out, Global.SPEND_RATE, Global.SPEND_RATE, rate)
-    _put(out, Global.AD_RETURN, Global.AD_RETURN, np.log1p(attributed / max(spend, 100.0)))
+        rate = logarithm(1.0 + last / max(target, 1.0))
+    _put(out, Global.SPEND_RATE, rate)
+    _put(out, Global.AD_RETURN, logarithm(1.0 + attributed / max(spend, 100.0)))
     gap = 0.0
     if plan[PlanField.ROI_FLOOR] > 0.0 and spend > 0.0:
-        gap = np.log(max(attributed / spend, 1e-3) / plan[PlanField.ROI_FLOOR])
-    _put(out, Global.ROI_GAP, Global.ROI_GAP, gap)
+        gap = logarithm(max(attributed / spend, 1e-3) / plan[PlanField.ROI_FLOOR])
+    _put(out, Global.ROI_GAP, gap)
 
 
 @procedure
@@ -290,69 +292,39 @@ def _write_listing(
     )
     role = int(plan_listing[PlanListing.ROLE])
     bid = plan_listing[PlanListing.BID] * plan_listing[PlanListing.ACTIVE]
-    spend = state[ListingState.SPENT]
-    rate = memory[LedgerListing.UNIT_RATE] * 24.0
-    click_rate = (memory[LedgerListing.CLICKS] + _PRIOR_CLICK_RATE * _PRIOR_IMPRESSIONS) / (
+    block = out[at : at + N_LISTING]
+    block[PerListing.ACTIVE] = plan_listing[PlanListing.ACTIVE]
+    block[PerListing.LISTED] = state[ListingState.LISTED]
+    for j in range(4):
+        block[PerListing.HERO + j] = 1.0 if role == j else 0.0
+    block[PerListing.UNIT_MARGIN] = margin / price
+    block[PerListing.SPEND_SHARE] = state[ListingState.SPENT] / budget
+    block[PerListing.CAP_LEFT] = 1.0 - state[ListingState.SPENT] / max(state[ListingState.CAP], 1.0)
+    block[PerListing.RATING] = memory[LedgerListing.RATING] - 4.0
+    block[PerListing.FEW_REVIEWS] = 1.0 / np.sqrt(1.0 + state[ListingState.REVIEWS])
+    block[PerListing.NEWNESS] = newness(listing[ListingField.START_AGE] + hour, _NEW_HOURS)
+    block[PerListing.STOCK_LEFT] = state[ListingState.STOCK] / max(plan_listing[PlanListing.START_STOCK], lot)
+    block[PerListing.INCOMING] = 1.0 if state[ListingState.INCOMING] > 0.0 else 0.0
+    block[PerListing.SOLD] = memory[LedgerListing.SOLD]
+    block[PerListing.LAST_ACTION] = last_action
+    # From here on the logarithm is taken below, of all at once.
+    block[PerListing.PLAN_BID] = bid if bid > 0.0 else 1.0
+    block[PerListing.PRICE] = price / 100.0
+    block[PerListing.PRICE_GAP] = price / plan_listing[PlanListing.MARKET_PRICE]
+    block[PerListing.ORDER_VALUE] = 1.0 + max(margin, 0.0) / 100.0 * units
+    block[PerListing.IMPRESSIONS] = 1.0 + memory[LedgerListing.IMPRESSIONS]
+    block[PerListing.CLICKS] = 1.0 + memory[LedgerListing.CLICKS]
+    block[PerListing.MATURED_CLICKS] = 1.0 + _matured(memory)
+    block[PerListing.ORDERS] = 1.0 + memory[LedgerListing.ORDERS]
+    block[PerListing.CLICK_RATE] = (memory[LedgerListing.CLICKS] + _PRIOR_CLICK_RATE * _PRIOR_IMPRESSIONS) / (
         memory[LedgerListing.IMPRESSIONS] + _PRIOR_IMPRESSIONS
     )
-    surprise = np.log((memory[LedgerListing.SEEN_FAST] + 0.5) / (memory[LedgerListing.SEEN_SLOW] + 0.5))
-    limit = N_GLOBAL
-    out[at + PerListing.ACTIVE] = plan_listing[PlanListing.ACTIVE]
-    out[at + PerListing.LISTED] = state[ListingState.LISTED]
-    for j in range(4):
-        out[at + PerListing.HERO + j] = 1.0 if role == j else 0.0
-    _put(out, at + PerListing.PLAN_BID, limit + PerListing.PLAN_BID, np.log(bid) if bid > 0.0 else 0.0)
-    _put(out, at + PerListing.PRICE, limit + PerListing.PRICE, np.log(price / 100.0))
-    _put(
-        out,
-        at + PerListing.PRICE_GAP,
-        limit + PerListing.PRICE_GAP,
-        np.log(price / plan_listing[PlanListing.MARKET_PRICE]),
-    )
-    _put(out, at + PerListing.UNIT_MARGIN, limit + PerListing.UNIT_MARGIN, margin / price)
-    _put(
-        out,
-        at + PerListing.ORDER_VALUE,
-        limit + PerListing.ORDER_VALUE,
-        np.log1p(max(margin, 0.0) / 100.0 * units),
-    )
-    _put(
-        out,
-        at + PerListing.IMPRESSIONS,
-        limit + PerListing.IMPRESSIONS,
-        np.log1p(memory[LedgerListing.IMPRESSIONS]),
-    )
-    _put(out, at + PerListing.CLICKS, limit + PerListing.CLICKS, np.log1p(memory[LedgerListing.CLICKS]))
-    _put(out, at + PerListing.MATURED_CLICKS, limit + PerListing.MATURED_CLICKS, np.log1p(_matured(memory)))
-    _put(out, at + PerListing.ORDERS, limit + PerListing.ORDERS, np.log1p(memory[LedgerListing.ORDERS]))
-    _put(out, at + PerListing.CLICK_RATE, limit + PerListing.CLICK_RATE, np.log(click_rate))
-    _put(out, at + PerListing.SPEND_SHARE, limit + PerListing.SPEND_SHARE, spend / budget)
-    _put(
-        out,
-        at + PerListing.CAP_LEFT,
-        limit + PerListing.CAP_LEFT,
-        1.0 - spend / max(state[ListingState.CAP], 1.0),
-    )
-    _put(out, at + PerListing.RANK, limit + PerListing.RANK, np.log(max(memory[LedgerListing.RANK], 1e-3)))
-    _put(out, at + PerListing.RATING, limit + PerListing.RATING, memory[LedgerListing.RATING] - 4.0)
-    _put(
-        out,
-        at + PerListing.FEW_REVIEWS,
-        limit + PerListing.FEW_REVIEWS,
-        1.0 / np.sqrt(1.0 + state[ListingState.REVIEWS]),
-    )
-    age = listing[ListingField.START_AGE] + hour
-    _put(out, at + PerListing.NEWNESS, limit + PerListing.NEWNESS, newness(age, 240.0))
-    start_stock = max(plan_listing[PlanListing.START_STOCK], lot)
-    _put(
-        out,
-        at + PerListing.STOCK_LEFT,
-        limit + PerListing.STOCK_LEFT,
-        state[ListingState.STOCK] / start_stock,
-    )
-    cover = state[ListingState.STOCK] / max(rate, 0.05 * lot)
-    _put(out, at + PerListing.STOCK_COVER, limit + PerListing.STOCK_COVER, np.log1p(cover))
-    out[at + PerListing.INCOMING] = 1.0 if state[ListingState.INCOMING] > 0.0 else 0.0
-    out[at + PerListing.SOLD] = memory[LedgerListing.SOLD]
-    _put(out, at + PerListing.SURPRISE, limit + PerListing.SURPRISE, surprise - store_surprise)
-    _put(out, at + PerListing.LAST_ACTION, limit + PerListing.LAST_ACTION, last_action)
+    block[PerListing.RANK] = max(memory[LedgerListing.RANK], 1e-3)
+    daily = max(memory[LedgerListing.UNIT_RATE] * 24.0, _LEAST_LOTS_A_DAY * lot)
+    block[PerListing.STOCK_COVER] = 1.0 + state[ListingState.STOCK] / daily
+    surprise = (memory[LedgerListing.SEEN_FAST] + 0.5) / (memory[LedgerListing.SEEN_SLOW] + 0.5)
+    block[PerListing.SURPRISE] = surprise / store_surprise
+    for j in range(PerListing.PLAN_BID, N_LISTING):
+        block[j] = logarithm(float(block[j]))
+    for j in range(N_LISTING):
+        block[j] = min(max(block[j], _LISTING_LOW[j]), _LISTING_HIGH[j])

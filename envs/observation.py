@@ -59,7 +59,7 @@ class Global(Field):
 
 
 class PerListing(Field):
-    """Features of a listing."""
+    """Features of a listing; from `PLAN_BID` on they are logarithms."""
 
     ACTIVE = 0
     LISTED = 1
@@ -67,28 +67,28 @@ class PerListing(Field):
     GROWTH = 3
     TEST = 4
     CLEAR = 5
-    PLAN_BID = 6
-    PRICE = 7
-    PRICE_GAP = 8
-    UNIT_MARGIN = 9
-    ORDER_VALUE = 10
-    IMPRESSIONS = 11
-    CLICKS = 12
-    MATURED_CLICKS = 13
-    ORDERS = 14
-    CLICK_RATE = 15
-    SPEND_SHARE = 16
-    CAP_LEFT = 17
-    RANK = 18
-    RATING = 19
-    FEW_REVIEWS = 20
-    NEWNESS = 21
-    STOCK_LEFT = 22
-    STOCK_COVER = 23
-    INCOMING = 24
-    SOLD = 25
-    SURPRISE = 26
-    LAST_ACTION = 27
+    UNIT_MARGIN = 6
+    SPEND_SHARE = 7
+    CAP_LEFT = 8
+    RATING = 9
+    FEW_REVIEWS = 10
+    NEWNESS = 11
+    STOCK_LEFT = 12
+    INCOMING = 13
+    SOLD = 14
+    LAST_ACTION = 15
+    PLAN_BID = 16
+    PRICE = 17
+    PRICE_GAP = 18
+    ORDER_VALUE = 19
+    IMPRESSIONS = 20
+    CLICKS = 21
+    MATURED_CLICKS = 22
+    ORDERS = 23
+    CLICK_RATE = 24
+    RANK = 25
+    STOCK_COVER = 26
+    SURPRISE = 27
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.random import Generator
@@ -44,6 +44,7 @@ class Population:
 
     @property
     def market(self) -> Market:
+        """The base market with the scenario's overrides."""
         return self.scenario.market(self.base_market or reference_market())
 
     def store(self, split: Split, number: int) -> Store:
@@ -65,6 +66,12 @@ class Population:
         stores = [self.store(split, first + i) for i in range(count)]
         base = (self.seed * len(SPLITS) + SPLITS.index(split)) * _SPLIT_STRIDE + first
         return open_stores(stores, [base + i for i in range(count)], threads=threads)
+
+
+def _rounded(values: Any, decimals: int) -> FloatArray:
+    """Values rounded as a merchant would write them."""
+    rounded: FloatArray = np.round(values, decimals)
+    return rounded
 
 
 def draw_store(name: str, scenario: Scenario, market: Market, rng: Generator) -> Store:
@@ -126,7 +133,7 @@ def _draw_listings(
     cold = rng.random(count) < max(_COLD[stage], scenario.cold_share)
     care = _CARE[driver] + rng.normal(0.0, 0.3, count)
     hype = np.where(rng.random(count) < scenario.hype_share, rng.uniform(0.3, 1.0, count), 0.0)
-    price = np.round(np.clip(18.0 * np.exp(rng.normal(0.0, 0.6, count)), 3.0, 120.0), 2)
+    price = _rounded(np.clip(18.0 * np.exp(rng.normal(0.0, 0.6, count)), 3.0, 120.0), 2)
     margin = np.clip(rng.normal(_MARGIN[driver], 0.06, count), 0.15, 0.7)
     lot_value = 70.0 * np.exp(rng.normal(0.0, 0.35, count))
     minimum_order = _LOT_SIZES[np.abs(np.log(lot_value / price)[:, None] - np.log(_LOT_SIZES)).argmin(axis=1)].astype(
@@ -142,15 +149,15 @@ def _draw_listings(
         ids=tuple(f"L{k + 1:02d}" for k in range(count)),
         titles=tuple(f"{rng.choice(_CATEGORIES)} {rng.choice(_GOODS)} {k + 1}" for k in range(count)),
         categories=tuple(str(rng.choice(_CATEGORIES)) for _ in range(count)),
-        cost=np.round(price * (1.0 - margin), 2),
+        cost=_rounded(price * (1.0 - margin), 2),
         price=price,
         minimum_order=minimum_order,
         stock=None,
-        rating=np.round(rating, 2).astype(np.float64),
+        rating=_rounded(rating, 2),
         reviews=reviews,
         age_days=np.floor(age),
-        image_score=np.round(expit(1.5 * appeal + rng.normal(0.0, 0.6, count)), 2),
-        title_score=np.round(np.clip(0.85 - 0.5 * hype + rng.normal(0.0, 0.12, count), 0.0, 1.0), 2),
+        image_score=_rounded(expit(1.5 * appeal + rng.normal(0.0, 0.6, count)), 2),
+        title_score=_rounded(np.clip(0.85 - 0.5 * hype + rng.normal(0.0, 0.12, count), 0.0, 1.0), 2),
         appeal=appeal,
         relevance=relevance,
         hype=hype,
@@ -211,7 +218,7 @@ def _finish_listings(
         age_days=age_days,
         image_score=image_score,
         title_score=title_score,
-        market_price=np.round(np.maximum(reference * np.exp(rng.normal(0.0, 0.06, count)), 0.01), 2),
+        market_price=_rounded(np.maximum(reference * np.exp(rng.normal(0.0, 0.06, count)), 0.01), 2),
         reference_price=reference,
         appeal=appeal,
         relevance=relevance,

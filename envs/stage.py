@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from gymnasium import spaces
@@ -57,12 +58,12 @@ def build_stage(
     return Stage(opened, pack_plans(plans, opened.listing_ids))
 
 
-def observation_space(listings: int) -> spaces.Box:
+def observation_space(listings: int) -> spaces.Box[np.float32]:
     """Observations of one store: every feature in its documented range."""
     low, high = bounds(listings)
-    return spaces.Box(low, high, dtype=np.float32)
+    return cast(spaces.Box[np.float32], spaces.Box(low, high, dtype=np.float32))
 
 
-def action_space(listings: int) -> spaces.Box:
+def action_space(listings: int) -> spaces.Box[np.float64]:
     """Actions of one store. float64: another type would be converted every step."""
-    return spaces.Box(-1.0, 1.0, (action_size(listings),), dtype=np.float64)
+    return cast(spaces.Box[np.float64], spaces.Box(-1.0, 1.0, (action_size(listings),), dtype=np.float64))

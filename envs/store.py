@@ -102,6 +102,7 @@ class Store:
 
     @property
     def hours(self) -> int:
+        """Length of the plan."""
         return self.days * HOURS_PER_DAY
 
 

@@ -1,6 +1,6 @@
 """`merchantgym/ManagedStore-v0`: one store, one plan, one decision an hour."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -27,7 +27,10 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
     An episode is one plan; it terminates with its last hour, in which the books are closed (see `engines.orders.close_run`).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["rgb_array"],
+        "render_fps": 4,
+    }
 
     def __init__(
         self,
@@ -96,9 +99,7 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
             self._recorder.clear()
         return observation[0].copy(), {"store": office.store, "run_seed": run_seed}
 
-    def step(
-        self, action: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.float64]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """One hour. Raises: ValueError: an action of a wrong shape or with a number that is not finite."""
         fleet = self._fleet
         if self._store < 0 or fleet.done[0]:
@@ -111,7 +112,7 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
         info["profit"] = sum(terms[i] for i in PROFIT_TERMS)
         return observation[0].copy(), float(fleet.reward[0]), bool(fleet.done[0]), False, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """A picture of the run so far, shape (height, width, 3); None without a render mode."""
         if self._recorder is None:
             return None

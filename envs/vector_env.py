@@ -1,6 +1,6 @@
 """Many managed stores as one Gymnasium vector environment, stepped in one compiled call."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -25,7 +25,10 @@ class ManagedStoreVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float64], 
     the slot's next store and returns reward 0.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,

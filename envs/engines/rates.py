@@ -5,8 +5,6 @@ Cells are numbered `(channel * N_SEGMENTS + segment) * K + listing`, so that the
 
 from typing import Any
 
-import numpy as np
-
 from ..market.auction import ad_exposure, price_per_click, rival_price, score_position
 from ..market.calendar import promotion_uplift, shock
 from ..market.click import click_appeal, click_probability, price_advantage
@@ -38,21 +36,30 @@ CLICK = 3  # probability of a click, once seen
 ORGANIC = 4  # probability that the organic result is seen
 CONVERSION = 5  # probability of an order per click
 CUMULATIVE = 6  # running sum of the latent click rate
-_Z = 7
-_SIGMA = 8
-_STEP = 9
-_BID = 10
-_RIVAL_MEAN = 11
-_QUALITY = 12
-ROWS = 13
+_OPEN = 7  # 1 where the listing is in the auction
+_MU = 8  # mean log score of the top rival
+_SIGMA = 9
+_STEP = 10
+_BID = 11
+_RIVAL_MEAN = 12
+_LISTING_CLICK = 13  # log-odds
+_LISTING_ORDER = 14  # log-odds
+_ADVANTAGE = 15
+_QUALITY = 16
+_AFFINITY = 17
+_CHANNEL_CLICK = 18
+_ELASTICITY = 19
+_SENSITIVITY = 20
+_SEGMENT_ORDER = 21
+_RANK = 22
+_RIVALS = 23
+ROWS = 24
 
 # Rows of the workspace per listing.
 _CLICK_APPEAL = 0
 _ORDER_APPEAL = 1
-_ADVANTAGE = 2
-_LOG_QUALITY = 3
-_SHOCK_NOW = 4
-LISTING_ROWS = 5
+_PRICE_ADVANTAGE = 2
+LISTING_ROWS = 3
 
 
 @procedure
@@ -69,7 +76,6 @@ def shown_rating(store: Any, state: Any) -> Any:
 @procedure
 def _listing_terms(hour: Any, store: Any, listing: Any, state: Any, offer: Any, terms: Any) -> None:
     """Fills `terms` (LISTING_ROWS, K) and the rank of every listing."""
-    event = shock(hour, store[StoreField.SHOCK_ONSET], store[StoreField.SHOCK_RISE], store[StoreField.SHOCK_DECAY], 1.0)
     for k in range(listing.shape[0]):
         constant = listing[k]
         now = state[k]
@@ -77,7 +83,7 @@ def _listing_terms(hour: Any, store: Any, listing: Any, state: Any, offer: Any, 
         rating = shown_rating(store, now)
         reviews = now[ListingState.REVIEWS]
         advantage = price_advantage(offer[k, Offer.PRICE], constant[ListingField.REFERENCE_PRICE])
-        terms[_ADVANTAGE, k] = advantage
+        terms[_PRICE_ADVANTAGE, k] = advantage
         terms[_CLICK_APPEAL, k] = click_appeal(
             constant[ListingField.APPEAL],
             hype,
@@ -97,8 +103,6 @@ def _listing_terms(hour: Any, store: Any, listing: Any, state: Any, offer: Any, 
             reviews,
             store[StoreField.REVIEW_ELASTICITY],
         )
-        terms[_LOG_QUALITY, k] = np.log(constant[ListingField.QUALITY])
-        terms[_SHOCK_NOW, k] = event - 1.0
         now[ListingState.RANK] = rank_score(
             now[ListingState.MEMORY],
             store[StoreField.RANK_REFERENCE],
@@ -140,63 +144,50 @@ def fill_rates(
     demand = demand_multiplier(store_state[StoreState.DEMAND], store[StoreField.DEMAND_STATIONARY_SD])
     uplift = promotion_uplift(promotion_day, store[StoreField.PROMOTION_UPLIFT])
     entry = store[StoreField.ENTRY_SHIFT] if hour >= store[StoreField.ENTRY_HOUR] else 0.0
-    hour_of_day = hour_of_week % 24
+    event = shock(hour, store[StoreField.SHOCK_ONSET], store[StoreField.SHOCK_RISE], store[StoreField.SHOCK_DECAY])
     for c in range(N_CHANNELS):
         sigma = channel[c, ChannelField.RIVAL_SD]
         step = -store[StoreField.LOG_RHO] / sigma
-        click_level = channel[c, ChannelField.CLICK]
-        rivals = channel[c, ChannelField.ORGANIC_RIVALS]
         for s in range(N_SEGMENTS):
             mu = rival_log_mean(
                 segment[s, SegmentField.RIVAL_SEARCH + c],
                 store[StoreField.RIVAL_SWING],
-                hour_of_day,
+                hour_of_week % 24,
                 store[StoreField.RIVAL_PEAK_HOUR],
                 channel_state[c, ChannelState.RIVAL_NOISE],
                 entry,
                 promotion_day * store[StoreField.RIVAL_PROMOTION_SHIFT],
                 channel_state[c, ChannelState.REACTION],
             )
-            mean_score = lognormal_mean(mu, sigma)
             requests = request_rate(
-                channel[c, ChannelField.VOLUME],
-                segment[s, SegmentField.SHARE],
-                weekly[hour_of_week],
-                uplift,
-                demand,
+                channel[c, ChannelField.VOLUME], segment[s, SegmentField.SHARE], weekly[hour_of_week], uplift, demand
             )
+            mean_score = lognormal_mean(mu, sigma)
             first = (c * N_SEGMENTS + s) * listings
             for k in range(listings):
                 i = first + k
                 bid = offer[k, Offer.BID_SEARCH + c] * audience[s]
-                in_auction = listing_state[k, ListingState.LISTED] if bid >= store[StoreField.RESERVE] else 0.0
-                work[_BID, i] = bid
-                log_score = np.log(max(bid, 1e-9)) + terms[_LOG_QUALITY, k]
-                work[_Z, i] = score_position(log_score, mu, sigma)
+                listed = listing_state[k, ListingState.LISTED]
+                work[_OPEN, i] = listed if bid >= store[StoreField.RESERVE] else 0.0
+                work[_BID, i] = max(bid, 1e-9)
+                work[REQUESTS, i] = (
+                    requests * cell[k, s, CellField.MATCH] * (1.0 + event * cell[k, s, CellField.SHOCK]) * listed
+                )
+                work[_MU, i] = mu
                 work[_SIGMA, i] = sigma
                 work[_STEP, i] = step
                 work[_RIVAL_MEAN, i] = mean_score
                 work[_QUALITY, i] = listing[k, ListingField.QUALITY]
-                work[EXPOSURE, i] = in_auction
-                work[REQUESTS, i] = (
-                    requests
-                    * cell[k, s, CellField.MATCH]
-                    * (1.0 + terms[_SHOCK_NOW, k] * cell[k, s, CellField.SHOCK])
-                    * listing_state[k, ListingState.LISTED]
-                )
-                work[CLICK, i] = terms[_CLICK_APPEAL, k] + cell[k, s, CellField.AFFINITY] + click_level
-                work[CONVERSION, i] = conversion_probability(
-                    terms[_ORDER_APPEAL, k],
-                    listing[k, ListingField.ELASTICITY],
-                    segment[s, SegmentField.SENSITIVITY],
-                    terms[_ADVANTAGE, k],
-                    segment[s, SegmentField.CONVERSION],
-                )
-        first = c * N_SEGMENTS * listings
-        for k in range(listings):
-            seen = organic_exposure(listing_state[k, ListingState.RANK], store[StoreField.FLYWHEEL], rivals)
-            for s in range(N_SEGMENTS):
-                work[ORGANIC, first + s * listings + k] = seen
+                work[_LISTING_CLICK, i] = terms[_CLICK_APPEAL, k]
+                work[_AFFINITY, i] = cell[k, s, CellField.AFFINITY]
+                work[_CHANNEL_CLICK, i] = channel[c, ChannelField.CLICK]
+                work[_LISTING_ORDER, i] = terms[_ORDER_APPEAL, k]
+                work[_ADVANTAGE, i] = terms[_PRICE_ADVANTAGE, k]
+                work[_ELASTICITY, i] = listing[k, ListingField.ELASTICITY]
+                work[_SENSITIVITY, i] = segment[s, SegmentField.SENSITIVITY]
+                work[_SEGMENT_ORDER, i] = segment[s, SegmentField.CONVERSION]
+                work[_RANK, i] = listing_state[k, ListingState.RANK]
+                work[_RIVALS, i] = channel[c, ChannelField.ORGANIC_RIVALS]
     _finish_cells(store, work)
     total = 0.0
     for i in range(work.shape[1]):
@@ -207,21 +198,27 @@ def fill_rates(
 
 @procedure
 def _finish_cells(store: Any, work: Any) -> None:
-    """The costly part, written so that the compiler makes vector instructions of it: exposure, price, click probability."""
+    """The formulas with functions in them, in loops that the compiler turns into vector instructions."""
     seen_1, seen_2, seen_3 = store[StoreField.SEEN_1], store[StoreField.SEEN_2], store[StoreField.SEEN_3]
-    asked_1, asked_2, asked_3 = (
-        store[StoreField.ASKED_1],
-        store[StoreField.ASKED_2],
-        store[StoreField.ASKED_3],
-    )
+    asked_1, asked_2, asked_3 = store[StoreField.ASKED_1], store[StoreField.ASKED_2], store[StoreField.ASKED_3]
     reserve = store[StoreField.RESERVE]
+    flywheel = store[StoreField.FLYWHEEL]
     for i in range(work.shape[1]):
-        z = work[_Z, i]
+        z = score_position(work[_BID, i], work[_QUALITY, i], work[_MU, i], work[_SIGMA, i])
         step = work[_STEP, i]
         exposure = ad_exposure(z, step, seen_1, seen_2, seen_3)
         asked = rival_price(z, step, work[_SIGMA, i], asked_1, asked_2, asked_3)
         work[PRICE, i] = price_per_click(
             exposure, asked, work[_RIVAL_MEAN, i], work[_QUALITY, i], reserve, work[_BID, i]
         )
-        work[EXPOSURE, i] = exposure * work[EXPOSURE, i]
-        work[CLICK, i] = click_probability(work[CLICK, i], 0.0, 0.0)
+        work[EXPOSURE, i] = exposure * work[_OPEN, i]
+    for i in range(work.shape[1]):
+        work[CLICK, i] = click_probability(work[_LISTING_CLICK, i], work[_AFFINITY, i], work[_CHANNEL_CLICK, i])
+        work[CONVERSION, i] = conversion_probability(
+            work[_LISTING_ORDER, i],
+            work[_ELASTICITY, i],
+            work[_SENSITIVITY, i],
+            work[_ADVANTAGE, i],
+            work[_SEGMENT_ORDER, i],
+        )
+        work[ORGANIC, i] = organic_exposure(work[_RANK, i], flywheel, work[_RIVALS, i])

@@ -15,15 +15,15 @@ from itertools import pairwise
 import numpy as np
 
 from .compiled import Quantity, formula
-from .numeric import normal_cdf
+from .numeric import exponential, logarithm, normal_cdf
 
 SLOTS = 3
 
 
 @formula
-def score_position(log_score: Quantity, rival_log_mean: Quantity, rival_log_sd: Quantity) -> Quantity:
+def score_position(bid: Quantity, quality: Quantity, rival_log_mean: Quantity, rival_log_sd: Quantity) -> Quantity:
     """z: how many standard deviations our log score (bid x quality) lies above the mean log score of the top rival."""
-    return (log_score - rival_log_mean) / rival_log_sd
+    return (logarithm(bid * quality) - rival_log_mean) / rival_log_sd
 
 
 @formula
@@ -87,7 +87,7 @@ def quality_score(
     Args:
         appeal, relevance: log-odds of the listing against the market's mean listing.
     """
-    return np.exp(appeal_weight * appeal + relevance_weight * relevance)
+    return exponential(appeal_weight * appeal + relevance_weight * relevance)
 
 
 def slot_steps(exposure: tuple[float, ...], rho: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

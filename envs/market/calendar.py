@@ -3,6 +3,7 @@
 import numpy as np
 
 from .compiled import Quantity, formula
+from .numeric import exponential
 
 
 @formula
@@ -12,14 +13,15 @@ def promotion_uplift(is_promotion_day: Quantity, uplift: Quantity) -> Quantity:
 
 
 @formula
-def shock(hour: Quantity, onset: Quantity, rise_hours: Quantity, decay_hours: Quantity, size: Quantity) -> Quantity:
-    """Demand multiple of an outside event: nothing before its onset, then a rise and a slow decay.
+def shock(hour: Quantity, onset: Quantity, rise_hours: Quantity, decay_hours: Quantity) -> Quantity:
+    """Course of an outside event: nothing before its onset, then a rise and a slow decay.
+
+    A listing's demand is multiplied by 1 + size x course; size 1 doubles it if the rise is much faster than the decay.
 
     Args:
         hour, onset: hours of the plan [h].
         rise_hours, decay_hours: time constants [h], > 0.
-        size: height of the event; 1 doubles demand if the rise is much faster than the decay. >= -1.
-    Returns: a multiple >= 0 of the ordinary demand, continuous in time.
+    Returns: 0 .. 1, continuous in time.
     """
     elapsed = np.maximum(hour - onset, 0.0)
-    return 1.0 + size * (1.0 - np.exp(-elapsed / rise_hours)) * np.exp(-elapsed / decay_hours)
+    return (1.0 - exponential(-elapsed / rise_hours)) * exponential(-elapsed / decay_hours)

@@ -1,9 +1,7 @@
 """Whether a buyer who sees a listing clicks on it."""
 
-import numpy as np
-
 from .compiled import Quantity, formula
-from .numeric import logistic
+from .numeric import logarithm, logistic
 
 
 @formula
@@ -25,13 +23,13 @@ def click_appeal(
         reviews: number of reviews (social proof).
         hype_effect, price_effect, review_effect: log-odds per unit.
     """
-    return appeal + hype_effect * hype + price_effect * price_advantage + review_effect * np.log1p(reviews)
+    return appeal + hype_effect * hype + price_effect * price_advantage + review_effect * logarithm(1.0 + reviews)
 
 
 @formula
 def price_advantage(price: Quantity, reference: Quantity) -> Quantity:
     """ln(reference / price): 0.1 means about 10 % cheaper than comparable goods. Prices > 0."""
-    return np.log(reference / price)
+    return logarithm(reference / price)
 
 
 @formula

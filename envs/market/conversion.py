@@ -1,9 +1,7 @@
 """Whether and when a click becomes an order."""
 
-import numpy as np
-
 from .compiled import Quantity, formula
-from .numeric import logistic
+from .numeric import logarithm, logistic
 
 
 @formula
@@ -26,8 +24,8 @@ def conversion_appeal(
         rating_elasticity, review_elasticity: 0.417 and 0.236.
     Source of the elasticities: You, Vadakkepatt and Joshi 2015.
     """
-    stars = rating_elasticity * np.log(rating / reference_rating)
-    return relevance + hype_effect * hype + stars + review_elasticity * np.log1p(reviews)
+    stars = rating_elasticity * logarithm(rating / reference_rating)
+    return relevance + hype_effect * hype + stars + review_elasticity * logarithm(1.0 + reviews)
 
 
 @formula

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .compiled import Quantity, formula
-from .numeric import logistic
+from .numeric import exponential, logistic
 
 
 @formula
@@ -13,7 +13,7 @@ def quantity_dispersion(log_sd: Quantity) -> Quantity:
     Args:
         log_sd: standard deviation of the log of buyers' spend (0.70: UCI Wholesale customers).
     """
-    return 1.0 / (np.exp(log_sd * log_sd) - 1.0)
+    return 1.0 / (exponential(log_sd * log_sd) - 1.0)
 
 
 @formula

@@ -1,14 +1,13 @@
 """Organic rank: a decaying memory of sales, and the exposure it earns. Its strength, the flywheel, is contested."""
 
-import numpy as np
-
 from .compiled import Quantity, formula
+from .numeric import exponential, logarithm
 
 
 @formula
 def memory_decay(half_life_hours: Quantity) -> Quantity:
     """Share of the memory that survives an hour."""
-    return np.exp(-np.log(2.0) / half_life_hours)
+    return exponential(-logarithm(2.0) / half_life_hours)
 
 
 @formula
@@ -37,14 +36,14 @@ def rank_score(
         newness: result of `newness`, 0..1; boost: what the platform adds to a brand new listing.
         rating, reference_rating: stars; the ratio to the power rating_exponent scales the rank.
     """
-    stars = np.exp(rating_exponent * np.log(rating / reference_rating))
+    stars = exponential(rating_exponent * logarithm(rating / reference_rating))
     return (base + memory / reference + boost * newness) * stars
 
 
 @formula
 def newness(age_hours: Quantity, fade_hours: Quantity) -> Quantity:
     """1 for a listing just put up, fading with its age."""
-    return np.exp(-age_hours / fade_hours)
+    return exponential(-age_hours / fade_hours)
 
 
 @formula
@@ -57,5 +56,5 @@ def organic_exposure(rank: Quantity, flywheel: Quantity, rivals: Quantity) -> Qu
         rivals: strength of the rivals in this channel, > 0.
     Returns: R^gamma / (R^gamma + rivals), in (0, 1).
     """
-    power = np.exp(flywheel * np.log(rank))
+    power = exponential(flywheel * logarithm(rank))
     return power / (power + rivals)

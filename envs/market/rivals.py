@@ -3,6 +3,7 @@
 import numpy as np
 
 from .compiled import Quantity, formula
+from .numeric import exponential
 
 
 @formula
@@ -48,4 +49,4 @@ def rival_reaction(
 @formula
 def lognormal_mean(log_mean: Quantity, log_sd: Quantity) -> Quantity:
     """Mean of a lognormal."""
-    return np.exp(log_mean + 0.5 * log_sd * log_sd)
+    return exponential(log_mean + 0.5 * log_sd * log_sd)

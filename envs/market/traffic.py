@@ -3,6 +3,7 @@
 import numpy as np
 
 from .compiled import Quantity, formula
+from .numeric import exponential
 
 
 @formula
@@ -22,7 +23,7 @@ def request_rate(volume: Quantity, share: Quantity, weekly: Quantity, calendar: 
 @formula
 def demand_multiplier(log_demand: Quantity, stationary_sd: Quantity) -> Quantity:
     """exp(x) of a stationary normal x, scaled to mean one (a lognormal's mean is exp(sd^2/2))."""
-    return np.exp(log_demand - 0.5 * stationary_sd * stationary_sd)
+    return exponential(log_demand - 0.5 * stationary_sd * stationary_sd)
 
 
 @formula
@@ -48,5 +49,5 @@ def match_after_hype(match: Quantity, hype: Quantity, strength: Quantity) -> Qua
     Returns: a share in [match, 1). A hot but wrong keyword raises traffic (see conversion and fulfilment for its price).
     Source: QCon Shanghai 2024 talk on managed stores, in words; the form is ours.
     """
-    lift = np.exp(strength * hype)
+    lift = exponential(strength * hype)
     return match * lift / (1.0 + match * (lift - 1.0))
