@@ -1,0 +1,68 @@
+"""Prices and promotions of the rule planner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from merchantgym.envs.back_office import BackOffice
+from merchantgym.envs.plan import MAX_PROMOTIONS, Promotion, Role
+
+from .estimates import Array, Estimates
+from .gains import PriceGains
+from .outlook import promotion_days
+from .roles import Mask
+
+
+def plan_prices(office: BackOffice, beliefs: Estimates, roles: Sequence[Role], gains: PriceGains) -> Array:
+    """Prices [CNY/unit], shape (K,): small moves toward the market where history is thin.
+
+    A price moves toward the market's only where that is also toward break-even x e/(e - 1), the best price
+    at elasticity e; brands do not cut; overstocked listings are cut by one step. A cut leaves `margin_kept`
+    of the unit margin, so none goes under cost. What is not advertised keeps its price.
+    """
+    trust = gains.pull_orders / (gains.pull_orders + office.orders)
+    market = np.where(office.market_price > 0, office.market_price, office.price)
+    pull = np.clip(gains.pull * trust * np.log(market / office.price), -gains.step, gains.step)
+    break_even = beliefs.break_even(office.cost)
+    best = np.log(break_even * gains.elasticity / (gains.elasticity - 1.0) / office.price)
+    move = np.where(pull * best > 0.0, np.sign(pull) * np.minimum(np.abs(pull), np.abs(best)), 0.0)
+    if office.driver == "brand":
+        move = np.maximum(move, 0.0)
+    move = np.where([role == "clear" for role in roles], -gains.step, move)
+    move = np.where(np.abs(move) < gains.least_step, 0.0, move)
+    least = break_even + gains.margin_kept * np.maximum(office.price - break_even, 0.0)
+    fen = np.maximum(np.round(office.price * np.exp(move), 2), np.ceil(100.0 * least - 1e-6) / 100.0)
+    moved = np.where(move < 0.0, np.minimum(fen, office.price), fen)
+    keep = np.array([role == "paused" for role in roles]) | (move == 0.0)
+    return np.where(keep, office.price, moved)
+
+
+def promotion_discount(office: BackOffice, beliefs: Estimates, price: Array, active: Mask, gains: PriceGains) -> float:
+    """Discount on platform promotion days [share of price], 0 where the margins do not allow one.
+
+    At most half of the thinnest net margin among the advertised listings, so each still earns.
+    """
+    if not promotion_days(office) or not active.any():
+        return 0.0
+    margin = 1.0 - beliefs.break_even(office.cost[active]) / price[active]
+    discount = np.floor(100.0 * min(gains.promotion_most, 0.5 * float(margin.min()))) / 100.0
+    allowed = float(margin.mean()) >= gains.promotion_margin and discount >= gains.promotion_least
+    return float(discount) if allowed else 0.0
+
+
+def promotion_windows(office: BackOffice, discount: float) -> tuple[Promotion, ...]:
+    """One window for each run of platform promotion days, the first ones if there are too many."""
+    runs: list[list[int]] = []
+    for day in sorted({day for day in office.promotion_days if 0 <= day < office.days}):
+        if runs and runs[-1][-1] == day - 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    if discount <= 0.0:
+        return ()
+    return tuple(
+        Promotion(start_hour=24 * run[0], end_hour=24 * (run[-1] + 1), discount=discount)
+        for run in runs[:MAX_PROMOTIONS]
+    )
