@@ -1,8 +1,8 @@
 """The observation: what a merchant's back office shows, as named features on fixed, documented scales.
 
-One global block, then one block per listing, so that a policy can share its weights over listings. Nothing here is a true
-parameter of the market: counts and money are those that happened, rank and rating are as reported at midnight, win
-shares are yesterday's, and orders are seen when they are placed, which for a click of today may be next week.
+One global block, then one block per listing, so that a policy can share its weights over listings. Nothing here is a
+true parameter of the market: counts and money are those that happened, rank and rating are as reported at midnight,
+win shares are yesterday's, and orders are seen when they are placed, which for a click of today may be next week.
 """
 
 from collections.abc import Mapping

@@ -84,7 +84,7 @@ def open_stores(stores: Sequence[Store], keys: Sequence[int], *, threads: int = 
 
 
 def _suggested_bids(store: Store, key: int) -> FloatArray:
-    """The platform's suggestion per listing [CNY per click]: about the bid that would meet the median rival, with noise."""
+    """The platform's suggestion per listing [CNY per click]: about the bid that meets the median rival, with noise."""
     market = store.market
     level = float(np.mean(np.log(market.rival_level) + store.rival_shift))
     level += float(np.dot(market.segment_share, market.rival_segment_shift))

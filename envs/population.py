@@ -192,7 +192,7 @@ def _finish_listings(
     market: Market,
     rng: Generator,
 ) -> Listings:
-    """Draw what neither a catalogue nor a stage settles: match, affinity, elasticity, reference price, and stock if not given."""
+    """Draw what neither a catalogue nor a stage settles: match, affinity, elasticity, reference price, stock."""
     count = len(ids)
     reference = price * np.exp(rng.normal(0.02, 0.10, count))
     low, high = market.price_elasticity_range
@@ -238,8 +238,8 @@ def catalogue_store(
 ) -> Store:
     """A store from a merchant's catalogue: its goods as given, its market drawn from the scenario.
 
-    What a catalogue cannot say (how well titles match requests, how buyers take to a picture) is drawn around what it does
-    say: image and title scores shift appeal and honesty where they are known. The stage follows from reviews.
+    What a catalogue cannot say (how well titles match requests, how buyers take to a picture) is drawn around what it
+    does say: image and title scores shift appeal and honesty where they are known. The stage follows from reviews.
     """
     rng = keyed_generator(seed, len(SPLITS))
     count = len(catalogue.listing_id)
@@ -284,8 +284,8 @@ def open_catalogue(
 ) -> OpenStores:
     """The catalogue's store in `copies` different markets of the scenario, on the eve of its plans.
 
-    The goods are the merchant's; traffic, rivals and what will happen are not known beforehand, so a forecast for one shop
-    is a forecast over markets.
+    The goods are the merchant's; traffic, rivals and what will happen are not known beforehand, so a forecast for one
+    shop is a forecast over markets.
     """
     market = base_market or reference_market()
     keys = [(seed * len(SPLITS) + 1) * _SPLIT_STRIDE - 1 - i for i in range(copies)]

@@ -47,8 +47,9 @@ STYLE: dict[str, Any] = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
     "legend.frameon": False,
+    "legend.labelcolor": "#333333",
     "legend.fontsize": 8.5,
-    "legend.handlelength": 1.1,
+    "legend.handlelength": 1.5,
     "legend.handletextpad": 0.5,
     "legend.columnspacing": 1.2,
     "legend.borderpad": 0.0,
@@ -106,8 +107,10 @@ def _dashboard(trace: Trace | None, store: int, title: str) -> Iterator[Figure]:
         _heading(figure, run, title)
         for draw, ax in zip(_PANELS, grid.ravel(), strict=True):
             draw(ax, run)
-        ax.set_xlim(0.0, 1.0 if run is None else max(1.0, len(run.spend) / HOURS_PER_DAY))
-        ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+            ax.yaxis.set_label_coords(-0.165, 0.5)
+        days = 1.0 if run is None else max(1.0, len(run.spend) / HOURS_PER_DAY)
+        ax.set_xlim(0.0, days)
+        ax.xaxis.set_major_locator(MaxNLocator(7, integer=days > 3.0, steps=[1, 2, 2.5, 5, 10]))
         for ax in grid[-1]:
             ax.set_xlabel("day of the plan")
         yield figure
@@ -177,8 +180,8 @@ def _money(ax: Axes, run: Trace | None) -> None:
 
 
 def _budget(ax: Axes, run: Trace | None) -> None:
-    _titled(ax, "Budget", _stroke("spent", ORANGE), _stroke("target: share of traffic passed", GREY, DASHES))
-    ax.set_ylabel("share of the plan's budget")
+    _titled(ax, "Budget", _stroke("spent", ORANGE), _stroke("target: traffic passed", GREY, DASHES))
+    ax.set_ylabel("share of budget")
     _shares(ax)
     if run is not None:
         _line(ax, run.target, GREY, linestyle=DASHES, linewidth=1.3)
@@ -281,9 +284,8 @@ def _stack(ax: Axes, counts: FloatArray | None) -> None:
     total = np.zeros(1) if counts is None else counts.sum(axis=1)
     _counts(ax, "per hour", float(total.max()))
     if counts is not None:
-        edges = np.arange(len(counts) + 1) / HOURS_PER_DAY
-        ax.stairs(total, edges, fill=True, color=ORGANIC, linewidth=0)
-        ax.stairs(counts[:, 0], edges, fill=True, color=AD, linewidth=0)
+        for values, colour in ((total, ORGANIC), (counts[:, 0], AD)):
+            ax.fill_between(*_corners(values), color=colour, linewidth=0)
 
 
 def _line(ax: Axes, values: FloatArray, colour: str, **style: Any) -> None:
@@ -291,14 +293,19 @@ def _line(ax: Axes, values: FloatArray, colour: str, **style: Any) -> None:
     ax.plot(np.arange(len(values) + 1) / HOURS_PER_DAY, [0.0, *values], color=colour, **style)
 
 
-def _steps(ax: Axes, values: FloatArray, colour: str, **style: Any) -> None:
+def _steps(ax: Axes, values: FloatArray, colour: str) -> None:
     """What held during each hour."""
+    ax.plot(*_corners(values), color=colour, linewidth=1.2)
+
+
+def _corners(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Corners (x, y) of the staircase of what held during each hour."""
     edges = np.arange(len(values) + 1) / HOURS_PER_DAY
-    ax.stairs(values, edges, baseline=None, color=colour, **{"linewidth": 1.2, **style})
+    return np.repeat(edges, 2)[1:-1], np.repeat(values, 2)
 
 
 def _times(ratio: float, _: int) -> str:
-    return f"× {ratio:.3g}" if ratio >= 1.0 / 3.0 else f"÷ {1.0 / ratio:.3g}"
+    return f"÷ {1.0 / ratio:.3g}" if ratio <= 0.5 else f"× {ratio:.3g}"
 
 
 def _thousands() -> FuncFormatter:

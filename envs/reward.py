@@ -36,7 +36,7 @@ PROFIT_TERMS = (Term.GROSS_MARGIN, Term.COMMISSION, Term.RETURNS, Term.AD_SPEND)
 class RewardWeights:
     """Weight of every term under every goal, and the scale of the sum.
 
-    `weights`: shape (goals, terms), in the order of `plan.GOALS` and `Term`; `scale`: [CNY] that count as a reward of 1.
+    `weights`: shape (goals, terms), in the order of `plan.GOALS` and `Term`; `scale`: [CNY] that make a reward of 1.
     """
 
     weights: FloatArray

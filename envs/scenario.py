@@ -88,7 +88,9 @@ def scenario_from_mapping(config: Mapping[str, Any]) -> Scenario:
         raise ValueError(f"scenario has no entry {unknown[0]!r}; it has: {', '.join(sorted(known))}")
     if missing := sorted(known - set(config)):
         raise ValueError(f"scenario lacks the entry {missing[0]!r}")
-    values = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in config.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in config.items()
+    }
     return Scenario(**values)
 
 

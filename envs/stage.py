@@ -61,7 +61,7 @@ def build_stage(
 def observation_space(listings: int) -> spaces.Box[np.float32]:
     """Observations of one store: every feature in its documented range."""
     low, high = bounds(listings)
-    return cast(spaces.Box[np.float32], spaces.Box(low, high, dtype=np.float32))
+    return spaces.Box(low, high, dtype=np.float32)
 
 
 def action_space(listings: int) -> spaces.Box[np.float64]:

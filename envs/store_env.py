@@ -23,8 +23,9 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
     """Execute a plan for one store, hour by hour.
 
     Action: corrections of the plan, see `action`; zeros are the plan as written. Observation: the back office, see
-    `observation`. Reward: profit of the hour over 10 CNY unless other weights are given; `info` has the named terms in CNY.
-    An episode is one plan; it terminates with its last hour, in which the books are closed (see `engines.orders.close_run`).
+    `observation`. Reward: profit of the hour over 10 CNY unless other weights are given; `info` has the named terms in
+    CNY. An episode is one plan; it terminates with its last hour, in which the books are closed, see
+    `engines.orders.close_run`.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -72,8 +73,8 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start a plan.
 
-        Options: `store`: number of the store, drawn otherwise. `plan`: a `Plan` for it. `run_seed`: seed of what happens,
-        drawn otherwise.
+        Options: `store`: number of the store, drawn otherwise. `plan`: a `Plan` for it. `run_seed`: seed of what
+        happens, drawn otherwise.
         Raises: ValueError: an unknown option or store; PlanError: a plan that cannot be carried out.
         """
         super().reset(seed=seed)

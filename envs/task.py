@@ -1,4 +1,4 @@
-"""What stands between an executor and the engine: the plan in force, and the ledger from which the back office reports."""
+"""Between an executor and the engine: the plan in force, and the ledger from which the back office reports."""
 
 from dataclasses import dataclass, fields
 from typing import Self

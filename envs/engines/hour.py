@@ -1,12 +1,12 @@
 """The compiled engine: one hour of one store after another, exact by thinning.
 
-Within an hour rates are constant, so the requests whose buyer would click a listing on seeing it (latent clicks) are
-one Poisson process. Each of them is marked independently: seen as an ad, else among the organic results, else not at
-all; ordering or not. Marks are taken in order of arrival, so money and stock run out at the very click that exhausts
-them, and after it the same request may still find the organic result. What was seen and not clicked is an independent
-Poisson number, over the share of the hour for which there was money: the m-th of n ordered uniforms is the moment of the
-m-th click. A latent click does not depend on any bid, and whether an ad is seen is one uniform against one probability:
-this is what makes paired comparisons sharp.
+Within an hour rates are constant, so the requests whose buyer would click a listing on seeing it (latent clicks)
+are one Poisson process. Each of them is marked independently: seen as an ad, else among the organic results, else not
+at all; ordering or not. Marks are taken in order of arrival, so money and stock run out at the very click that
+exhausts them, and after it the same request may still find the organic result. What was seen and not clicked is an
+independent Poisson number, over the share of the hour for which there was money: the m-th of n ordered uniforms is the
+moment of the m-th click. A latent click does not depend on any bid, and whether an ad is seen is one uniform against
+one probability: this is what makes paired comparisons sharp.
 
 A listing seen as an ad is not shown again among the organic results of the same request.
 """
@@ -31,7 +31,7 @@ from .layout import (
     StoreState,
 )
 from .orders import close_run, end_of_hour_stock, mature_orders, midnight, place_order, receive_goods
-from .rates import CLICK, CONVERSION, CUMULATIVE, EXPOSURE, ORGANIC, PRICE, REQUESTS, fill_rates
+from .rates import CLICK, CONVERSION, EXPOSURE, ORGANIC, PRICE, REQUESTS, fill_rates, find_cell
 from .streams import Purpose, normals, poisson, uniforms
 
 _NEVER = 1 << 60
@@ -58,20 +58,6 @@ def _move_market(seed: Any, key: Any, hour: int, store: Any, store_state: Any, c
             store[StoreField.RIVAL_NOISE_SD],
             second if c == 0 else third,
         )
-
-
-@procedure
-def _find_cell(cumulative: Any, target: float) -> int:
-    """Smallest index whose cumulative rate exceeds the target."""
-    low = 0
-    high = cumulative.shape[0] - 1
-    while low < high:
-        middle = (low + high) >> 1
-        if cumulative[middle] > target:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 @procedure
@@ -124,7 +110,7 @@ def _serve_clicks(
     within_day = same_hour + store[StoreField.SHARE_WITHIN_DAY]
     for i in range(clicks):
         u_cell, u_seen, u_order, u_delay = uniforms(seed, key, hour, Purpose.CLICK, i, 0)
-        cell = _find_cell(work[CUMULATIVE], u_cell * expected)
+        cell = find_cell(work, expected, u_cell)
         k = cell % listings
         s = (cell // listings) % N_SEGMENTS
         c = cell // (listings * N_SEGMENTS)

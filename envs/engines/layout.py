@@ -1,8 +1,8 @@
 """Where each number of a store lies in the engine's packed arrays.
 
-One row per store; the enumerations name the last axis. A compiled function reads `stores[b, StoreField.FLYWHEEL]` as a constant
-offset, Python code reads the same name. Money is in fen (0.01 CNY), held as whole numbers in float64; prices offered per click
-and anything not yet booked may have fractions.
+One row per store; the enumerations name the last axis. A compiled function reads `stores[b, StoreField.FLYWHEEL]` as
+a constant offset, Python code reads the same name. Money is in fen (0.01 CNY), held as whole numbers in float64; bids
+and anything else not yet booked may have fractions.
 """
 
 from dataclasses import dataclass, fields

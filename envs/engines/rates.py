@@ -36,6 +36,7 @@ CLICK = 3  # probability of a click, once seen
 ORGANIC = 4  # probability that the organic result is seen
 CONVERSION = 5  # probability of an order per click
 CUMULATIVE = 6  # running sum of the latent click rate
+GUIDE = 24  # cell at which the search for a click begins
 _OPEN = 7  # 1 where the listing is in the auction
 _MU = 8  # mean log score of the top rival
 _SIGMA = 9
@@ -53,7 +54,7 @@ _SENSITIVITY = 20
 _SEGMENT_ORDER = 21
 _RANK = 22
 _RIVALS = 23
-ROWS = 24
+ROWS = 25
 
 # Rows of the workspace per listing.
 _CLICK_APPEAL = 0
@@ -193,7 +194,32 @@ def fill_rates(
     for i in range(work.shape[1]):
         total += work[REQUESTS, i] * work[CLICK, i]
         work[CUMULATIVE, i] = total
+    _fill_guide(work, total)
     return total
+
+
+@procedure
+def _fill_guide(work: Any, total: float) -> None:
+    """Guide table of the search by `find_cell`: entry j is the first cell whose cumulative rate exceeds j shares of n.
+
+    Source: Chen and Asau 1974; Devroye 1986, section III.2.4.
+    """
+    cells = work.shape[1]
+    i = 0
+    for j in range(cells):
+        while i < cells - 1 and work[CUMULATIVE, i] <= total * j / cells:
+            i += 1
+        work[GUIDE, j] = i
+
+
+@procedure
+def find_cell(work: Any, total: float, u: float) -> int:
+    """Cell of a latent click: the first whose cumulative rate exceeds u of the total."""
+    cells = work.shape[1]
+    i = int(work[GUIDE, int(u * cells)])
+    while i < cells - 1 and work[CUMULATIVE, i] <= u * total:
+        i += 1
+    return i
 
 
 @procedure

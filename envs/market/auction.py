@@ -1,13 +1,14 @@
 """The ad auction: generalised second price with several slots, in closed form.
 
-The rival for slot l (l = 1, 2, ...) asks `rho^(l-1)` of the top rival score Y, and Y is lognormal(mu, sigma). A bid wins the
-best slot whose rival it outbids and pays, per click, that rival's score over its own quality. A slot is seen with
-probability e_l, so with e_{L+1} = 0 and Phi the normal distribution function,
+The rival for slot l (l = 1, 2, ...) asks `rho^(l-1)` of the top rival score Y, and Y is lognormal(mu, sigma). A bid
+wins the best slot whose rival it outbids and pays, per click, that rival's score over its own quality. A slot is seen
+with probability e_l, so with e_{L+1} = 0 and Phi the normal distribution function,
 
     exposure          = sum_l (e_l - e_{l+1}) Phi(z_l),                   z_l = (ln score - mu - (l-1) ln rho) / sigma
     exposure x price  = E[Y] / quality * sum_l (e_l rho^(l-1) - e_{l+1} rho^l) Phi(z_l - sigma).
 
-Sources: Edelman, Ostrovsky and Schwarz 2007 (generalised second price); slots and exposures of AuctionNet (NeurIPS 2024).
+Sources: Edelman, Ostrovsky and Schwarz 2007 (generalised second price); slots and exposures of AuctionNet (NeurIPS
+2024).
 """
 
 from itertools import pairwise
@@ -64,7 +65,7 @@ def price_per_click(
     reserve: Quantity,
     bid: Quantity,
 ) -> Quantity:
-    """What the platform charges per click in this hour: the expected second price, at least the reserve, at most the bid.
+    """What the platform charges per click in this hour: the expected second price, from the reserve to the bid.
 
     Args:
         exposure, rival_share: results of `ad_exposure` and `rival_price`.
@@ -105,5 +106,6 @@ def slot_steps(exposure: tuple[float, ...], rho: float) -> tuple[tuple[float, ..
         raise ValueError(f"rival_ratio(={rho}) must be in (0, 1]")
     after = (*exposure[1:], 0.0)
     seen = tuple(e - f for e, f in zip(exposure, after, strict=True))
-    asked = tuple(e * rho**i - f * rho ** (i + 1) for i, (e, f) in enumerate(zip(exposure, after, strict=True)))
+    steps = enumerate(zip(exposure, after, strict=True))
+    asked = tuple(e * rho**i - f * rho ** (i + 1) for i, (e, f) in steps)
     return seen, asked

@@ -1,7 +1,8 @@
 """How the mechanisms are compiled: one decorator for formulas, one for procedures, one cache for both.
 
 numba's cache notices a change in the file of the compiled function, but not in the formulas pasted into it from other
-files. So the cache lies in a folder named after the text of all their sources: any edit compiles anew, nothing stale is run.
+files. So the cache lies in a folder named after the text of all their sources: any edit compiles anew, nothing stale
+is run.
 """
 
 import hashlib

@@ -46,7 +46,7 @@ def match_after_hype(match: Quantity, hype: Quantity, strength: Quantity) -> Qua
         match: share of the segment's requests that the listing truly suits, 0..1.
         hype: how far the title overstates the goods, 0 (honest) .. 1.
         strength: growth of the log-odds of being found per unit of hype.
-    Returns: a share in [match, 1). A hot but wrong keyword raises traffic (see conversion and fulfilment for its price).
+    Returns: a share in [match, 1). A hot but wrong keyword raises traffic; its price is in conversion and fulfilment.
     Source: QCon Shanghai 2024 talk on managed stores, in words; the form is ours.
     """
     lift = exponential(strength * hype)

@@ -1,0 +1,122 @@
+"""From a composed configuration to typed, checked objects: here Hydra ends."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from merchantgym.agents.planners import planner_by_name
+from merchantgym.controllers import make_controller
+from merchantgym.envs.actor import Actor
+from merchantgym.envs.market.parameters import Market, market_from_mapping
+from merchantgym.envs.opening import OpenStores
+from merchantgym.envs.plan import Plan, PlanArrays, check_plan, pack_plans
+from merchantgym.envs.population import Population
+from merchantgym.envs.reward import RewardWeights, reward_from_mapping
+from merchantgym.envs.scenario import Scenario, scenario_from_mapping
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every verb works with."""
+
+    market: Market
+    scenario: Scenario
+    reward: RewardWeights
+    population: Population
+    seed: int
+    threads: int
+    output: Path
+    config: Mapping[str, Any]  # the whole configuration, resolved
+    show_progress: bool
+    quiet: bool
+
+    @property
+    def scenario_hash(self) -> str:
+        """Twelve digits that change with the scenario, the market and the population's seed."""
+        parts = {name: self.config[name] for name in ("scenario", "market", "population_seed")}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    def console(self) -> Console:
+        """Where tables and lines go; silent if the configuration says so."""
+        return Console(quiet=self.quiet)
+
+
+def read_setting(config: DictConfig) -> Setting:
+    """Check the configuration and build what it names.
+
+    Raises: ValueError: names the entry, its value and what is allowed.
+    """
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    market = market_from_mapping(plain["market"])
+    scenario = scenario_from_mapping(plain["scenario"])
+    threads = int(plain["threads"]) or os.cpu_count() or 1
+    return Setting(
+        market=market,
+        scenario=scenario,
+        reward=reward_from_mapping(plain["reward"]),
+        population=Population(scenario, int(plain["population_seed"]), market),
+        seed=int(plain["seed"]),
+        threads=threads,
+        output=Path(plain["output_dir"]),
+        config=plain,
+        show_progress=bool(plain["progress"]) and not plain["quiet"],
+        quiet=bool(plain["quiet"]),
+    )
+
+
+def write_plans(planner: str, opened: OpenStores) -> tuple[list[Plan], PlanArrays]:
+    """Have a planner write every store's plan; each is checked.
+
+    Raises: ValueError: an unknown planner; PlanError: a plan that cannot be carried out.
+    """
+    author = planner_by_name(planner)
+    plans = [author.plan(office) for office in opened.offices]
+    for plan, office in zip(plans, opened.offices, strict=True):
+        check_plan(plan, office)
+    return plans, pack_plans(plans, opened.listing_ids)
+
+
+def controller(config: Mapping[str, Any], name: str) -> Actor:
+    """A controller with the gains that the configuration gives it under `controllers.<name>`.
+
+    Raises: ValueError: the name is not configured, or a gain is unknown.
+    """
+    entries = config["controllers"]
+    if name not in entries:
+        raise ValueError(f"executor(={name!r}) must be one of: {', '.join(entries)}, or a learned one: ppo")
+    return make_controller(name, entries[name]["gains"])
+
+
+def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:
+    """Refuse unknown or repeated names before any work starts. Raises: ValueError: names the first."""
+    if not names:
+        raise ValueError(f"{what}(=[]) must name at least one of: {', '.join(allowed)}")
+    for name in names:
+        if name not in allowed:
+            raise ValueError(f"{what} has an unknown name {name!r}; allowed: {', '.join(allowed)}")
+        if names.count(name) > 1:
+            raise ValueError(f"{what} names {name!r} twice")
+
+
+@contextmanager
+def progress_bars(setting: Setting) -> Iterator[Progress]:
+    """Bars with the share done and the time left, on stderr, or none at all."""
+    columns = (
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not setting.show_progress, transient=False) as bars:
+        yield bars

@@ -1,0 +1,40 @@
+"""Train a policy on the training stores; validation stores decide which checkpoint is kept."""
+
+import numpy as np
+from omegaconf import DictConfig
+
+from . import plots
+from .learning import curve_of, learn, read_job
+from .setting import progress_bars, read_setting
+from .tracking import Tracker
+
+
+def run(config: DictConfig) -> None:
+    """Carry out `merchantgym train`. Raises: ValueError: names the entry that is not allowed, before any work."""
+    setting = read_setting(config)
+    job = read_job(setting)
+    tracking = setting.config["tracking"]
+    with Tracker(
+        tracking["uri"] if tracking["enabled"] else None,
+        tracking["experiment"],
+        str(setting.config["run"]),
+        setting.output,
+        setting.config,
+        setting.scenario_hash,
+        setting.console().print,
+    ) as tracker:
+        with progress_bars(setting) as bars:
+            learned = learn(setting, job, "ppo", bars)
+        plots.learning_curves({"ppo": curve_of(learned)}, learned[0].baselines, setting.output / "learning.png")
+        for seed, one in enumerate(learned):
+            with tracker.child(job.planner, "ppo", seed) as child:
+                child.tags({"kind": "learned"})
+                child.curve("validation_profit", one.steps, one.profit)
+                child.metrics({"best_validation_profit": float(np.nanmax(one.profit))})
+        tracker.parent.artifact(setting.output / "learning.png", "plots")
+        console = setting.console()
+        for seed, one in enumerate(learned):
+            lines = ", ".join(f"{name} {value:,.0f}" for name, value in one.baselines.items())
+            best = float(np.nanmax(one.profit))
+            console.print(f"seed {seed}: best validation profit {best:,.0f} CNY per store (same stores: {lines})")
+        console.print(f"\nResults: {setting.output}")
