@@ -54,12 +54,13 @@ def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: A
         if plan[first] <= hour < plan[first + 1]:
             promotion = max(promotion, plan[first + 2])
     listings = offer.shape[0]
-    price_factor = np.exp(-LOG_DISCOUNT * action[N_CHANNELS + listings]) * (1.0 - promotion)
+    shop_factor = np.exp(-LOG_DISCOUNT * action[N_CHANNELS + listings])
     for k in range(listings):
         own = plan_listing[k, PlanListing.BID] * np.exp(LOG_LISTING * action[N_CHANNELS + k])
         for c in range(N_CHANNELS):
             offer[k, Offer.BID_SEARCH + c] = own * np.exp(LOG_CHANNEL * action[c]) * plan_listing[k, PlanListing.ACTIVE]
-        price = np.floor(plan_listing[k, PlanListing.PRICE] * price_factor + 0.5)
+        own_factor = shop_factor * (1.0 - promotion * plan_listing[k, PlanListing.ACTIVE])
+        price = np.floor(plan_listing[k, PlanListing.PRICE] * own_factor + 0.5)
         floor = 1.0
         if plan[PlanField.BELOW_COST] == 0.0:
             floor = min(listing[k, ListingField.COST], plan_listing[k, PlanListing.PRICE])

@@ -171,7 +171,7 @@ _LISTING_RANGES: Mapping[PerListing, tuple[float, float, str]] = {
     PerListing.TEST: (0, 1, "1 if its role is test"),
     PerListing.CLEAR: (0, 1, "1 if its role is clear"),
     PerListing.PLAN_BID: (-5, 5, "ln of the plan's bid [CNY per click]; 0 where not advertised"),
-    PerListing.PRICE: (-3, 10, "ln of the price of the coming hour before corrections [CNY per unit]"),
+    PerListing.PRICE: (-3, 10, "ln of the plan's price, before promotions and corrections [CNY per unit]"),
     PerListing.PRICE_GAP: (
         -2,
         2,

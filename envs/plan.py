@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
-from pydantic_core import ErrorDetails
 
 from .back_office import BackOffice
+from .faults import fault_line
 from .market.parameters import CHANNELS, SEGMENTS
 
 Goal = Literal["profit", "gmv", "buyers", "break_zero", "clear_stock"]
@@ -170,28 +170,7 @@ def parse_plan(source: str | bytes | Mapping[str, Any]) -> Plan:
             return Plan.model_validate_json(source)
         return Plan.model_validate(dict(source))
     except ValidationError as error:
-        raise PlanError("\n".join(_line(fault) for fault in error.errors())) from None
-
-
-def _line(fault: ErrorDetails) -> str:
-    """One fault of pydantic's as `field(=value) must ...`."""
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault["loc"]).lstrip(".")
-    if fault["type"] == "value_error":  # raised by the validators above, which name the field themselves
-        message = str(fault["ctx"]["error"])
-        return f"{path}.{message}" if path else message
-    if fault["type"] == "missing":
-        return f"{path} is missing"
-    if fault["type"] == "extra_forbidden":
-        return f"{path}(={_short(fault['input'])}) is not a field of a plan"
-    if fault["type"] == "json_invalid":
-        return f"plan is not JSON: {fault['ctx']['error']}"
-    subject, should, allowed = fault["msg"].partition(" should ")
-    return f"{path or 'plan'}(={_short(fault['input'])}) {f'must {allowed}' if should else subject}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise PlanError("\n".join(fault_line(fault, "plan") for fault in error.errors())) from None
 
 
 def check_plan(plan: Plan, back_office: BackOffice) -> None:

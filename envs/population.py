@@ -42,6 +42,10 @@ class Population:
     seed: int = 0
     base_market: Market | None = None
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"population_seed(={self.seed}) must be >= 0")
+
     @property
     def market(self) -> Market:
         """The base market with the scenario's overrides."""

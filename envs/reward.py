@@ -52,20 +52,29 @@ def reward_from_mapping(config: Mapping[str, Any]) -> RewardWeights:
 
     Raises: ValueError: an unknown goal or term, or a scale that is not positive.
     """
-    scale = float(config["scale"])
-    if not scale > 0.0:
+    if set(config) != {"scale", "weights"}:
+        raise ValueError(f"reward has the entries {sorted(config)}; it must have: scale, weights")
+    scale = _number("reward.scale", config["scale"])
+    if scale <= 0.0:
         raise ValueError(f"reward.scale(={scale}) must be > 0 [CNY]")
     weights = np.zeros((len(GOALS), len(Term)))
     terms = {term.name.lower(): term for term in Term}
-    for goal, row in config["weights"].items():
-        if goal != "every" and goal not in GOALS:
-            raise ValueError(f"reward.weights has no goal {goal!r}; allowed: every, {', '.join(GOALS)}")
+    for goal in ("every", *GOALS):  # a goal's own weight stands before that of every goal
         rows = slice(None) if goal == "every" else GOALS.index(goal)
-        for name, weight in row.items():
+        for name, weight in (config["weights"].get(goal) or {}).items():
             if name not in terms:
                 raise ValueError(f"reward.weights.{goal} has no term {name!r}; allowed: {', '.join(terms)}")
-            weights[rows, terms[name]] = float(weight)
+            weights[rows, terms[name]] = _number(f"reward.weights.{goal}.{name}", weight)
+    if unknown := sorted(set(config["weights"]) - {"every", *GOALS}):
+        raise ValueError(f"reward.weights has no goal {unknown[0]!r}; allowed: every, {', '.join(GOALS)}")
     return RewardWeights(weights, scale)
+
+
+def _number(name: str, value: Any) -> float:
+    """A finite number. Raises: ValueError: names the entry."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise ValueError(f"{name}(={value!r}) must be a finite number")
+    return float(value)
 
 
 @cache

@@ -75,6 +75,7 @@ def rollout(
     if packed.bid.shape[0] != count:
         raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as stores(={count})")
     work = int(packed.days.sum()) * HOURS_PER_DAY
+    longest = int(packed.days.max()) * HOURS_PER_DAY  # every chunk runs so long, that their traces fit together
     done = 0
     parts = []
     for first in range(0, count, _CHUNK):
@@ -84,7 +85,7 @@ def rollout(
             if progress is not None:
                 progress(before + store_hours, work)
 
-        part = _run(actor, opened, subset(packed, rows), rows, seed, reward, threads, trace, report)
+        part = _run(actor, opened, subset(packed, rows), rows, seed, longest, reward, threads, trace, report)
         done += int(packed.days[rows].sum()) * HOURS_PER_DAY
         parts.append(part)
     return parts[0] if len(parts) == 1 else _join(parts)
@@ -96,6 +97,7 @@ def _run(
     plans: PlanArrays,
     rows: NDArray[np.int64],
     seed: int,
+    longest: int,
     reward: RewardWeights | None,
     threads: int,
     trace: bool,
@@ -108,7 +110,7 @@ def _run(
     recorder = Recorder(fleet) if trace else None
     earned = np.zeros(len(rows))
     hours = plans.days * HOURS_PER_DAY
-    for hour in range(int(hours.max())):
+    for hour in range(longest if trace else int(hours.max())):
         action, memory = actor.act(observation, memory)
         observation = fleet.step(action)
         earned += fleet.reward

@@ -4,7 +4,7 @@ from typing import Any
 
 from .action import write_offer
 from .engines.hour import scratch, store_hour
-from .engines.layout import Report, StoreField, StoreState
+from .engines.layout import ChannelState, Report, StoreField, StoreState
 from .ledger import record_hour, write_observation
 from .market.calendar import promotion_uplift
 from .market.compiled import procedure
@@ -129,6 +129,8 @@ def manage(
         if hour >= hours:
             terms[b] = 0.0
             reward[b] = 0.0
+            report[b] = 0.0
+            channel_state[b, :, ChannelState.WIN_SHARE] = 0.0
             continue
         write_offer(hour, action[b], plan[b], plan_listing[b], listing[b], offer[b])
         store_hour(

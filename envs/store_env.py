@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from .fleet import Fleet
 from .plan import Plan, check_plan, pack_plans
 from .population import Split
-from .render import draw_run
 from .reward import PROFIT_TERMS, RewardWeights, Term
 from .scenario import Scenario
 from .stage import WritePlan, action_space, build_stage, observation_space
@@ -81,13 +80,13 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
         chosen = dict(options or {})
         count = len(self._stage.opened)
         drawn = int(self.np_random.integers(count)), int(self.np_random.integers(_SEEDS))
-        store = int(chosen.pop("store", drawn[0]))
-        run_seed = int(chosen.pop("run_seed", drawn[1]))
-        plan: Plan | None = chosen.pop("plan", None)
+        store = _whole("store", chosen.pop("store", drawn[0]), count)
+        run_seed = _whole("run_seed", chosen.pop("run_seed", drawn[1]), 2**32)
+        plan = chosen.pop("plan", None)
         if chosen:
             raise ValueError(f"options has no entry {next(iter(chosen))!r}; allowed: store, plan, run_seed")
-        if not 0 <= store < count:
-            raise ValueError(f"options.store(={store}) must be in [0, {count})")
+        if plan is not None and not isinstance(plan, Plan):
+            raise ValueError(f"options.plan(={plan!r}) must be a Plan; parse_plan makes one from a mapping or JSON")
         rows = np.array([store])
         plans = self._stage.plan_rows(rows)
         office = self._stage.opened.offices[store]
@@ -117,5 +116,14 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
         """A picture of the run so far, shape (height, width, 3); None without a render mode."""
         if self._recorder is None:
             return None
+        from .render import draw_run  # matplotlib is slow to import, and most runs draw nothing
+
         office = self._stage.opened.offices[max(self._store, 0)]
         return draw_run(self._recorder.trace() if self._recorder.rows else None, 0, title=office.store)
+
+
+def _whole(name: str, value: Any, end: int) -> int:
+    """An option that must be a whole number in [0, end). Raises: ValueError: names it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < end:
+        raise ValueError(f"options.{name}(={value!r}) must be a whole number in [0, {end})")
+    return int(value)

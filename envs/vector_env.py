@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class ManagedStoreVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float64], 
         self.single_action_space = action_space(self._fleet.listings)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._generators = [np.random.default_rng(i) for i in range(num_envs)]
+        self._generators = [np.random.default_rng() for _ in range(num_envs)]
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -67,9 +68,12 @@ class ManagedStoreVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float64], 
         Slot i draws its stores and chance from its own generator, seeded with seed + i, so that it plays what a single
         environment with that seed plays.
         """
-        mask = np.ones(self.num_envs, dtype=np.bool_)
-        if options and "reset_mask" in options:
-            mask = np.asarray(options["reset_mask"], dtype=np.bool_)
+        chosen = dict(options or {})
+        mask = np.asarray(chosen.pop("reset_mask", np.ones(self.num_envs)), dtype=np.bool_)
+        if chosen:
+            raise ValueError(f"options has no entry {next(iter(chosen))!r}; allowed: reset_mask")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"options.reset_mask(shape={mask.shape}) must have shape ({self.num_envs},)")
         seeds: list[int | None] = (
             list(seed) if isinstance(seed, list) else [None if seed is None else seed + i for i in range(self.num_envs)]
         )
@@ -78,33 +82,41 @@ class ManagedStoreVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float64], 
         for i in np.flatnonzero(mask):
             if seeds[i] is not None:
                 self._generators[i] = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seeds[i])))
-        self._start(np.flatnonzero(mask))
+        info = self._start(np.flatnonzero(mask))
         self._over[mask] = False
         self._ready = True
-        return self._fleet.observation.copy(), {}
+        return self._fleet.observation.copy(), info
 
-    def _start(self, slots: NDArray[np.intp]) -> None:
-        """Next store in these slots."""
+    def _start(self, slots: NDArray[np.intp]) -> dict[str, Any]:
+        """Next store in these slots. Returns which, in the form of a vector environment's `info`."""
         count = len(self._stage.opened)
         draws = [(int(self._generators[i].integers(count)), int(self._generators[i].integers(_SEEDS))) for i in slots]
         stores, seeds = np.array(draws, dtype=np.int64).reshape(-1, 2).T
         self._fleet.reset(self._stage.plan_rows(stores), stores, seeds, rows=slots)
+        names = np.full(self.num_envs, "", dtype=object)
+        names[slots] = [self._stage.opened.stores[store].name for store in stores]
+        run_seeds = np.zeros(self.num_envs, dtype=np.int64)
+        run_seeds[slots] = seeds
+        begun = np.zeros(self.num_envs, dtype=np.bool_)
+        begun[slots] = True
+        return {"store": names, "_store": begun, "run_seed": run_seeds, "_run_seed": begun}
 
     def step(
         self, actions: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """One hour in every slot. Raises: ValueError: actions of a wrong shape or with a number that is not finite."""
         if not self._ready:
-            raise RuntimeError("step() was called before reset()")
+            raise ResetNeeded("step() was called before reset()")
         fleet = self._fleet
-        fleet.step(actions)
         restarted = np.flatnonzero(self._over)
         if restarted.size:
-            self._start(restarted)
+            actions = np.array(actions, dtype=np.float64)
+            actions[restarted] = 0.0  # of slots that start afresh the action is ignored
+        fleet.step(actions)
+        info: dict[str, Any] = self._start(restarted) if restarted.size else {}
         self._over = fleet.done.copy()
         played = np.ones(self.num_envs, dtype=np.bool_)
         played[restarted] = False
-        info: dict[str, Any] = {}
         terms = fleet.terms.copy()
         for name, i in (*_TERMS, ("profit", -1)):
             info[name] = terms[:, _PROFIT].sum(axis=1) if i < 0 else terms[:, i]
