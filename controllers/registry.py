@@ -1,0 +1,58 @@
+"""Actors by name, with their gains by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from merchantgym.envs.actor import Actor
+
+from .baselines import OpenLoop, RandomActions
+from .feedback import PidPacing, Trim, ValuePid
+from .gains import Gain, gains_of
+from .pacing import PacingLaw
+from .value import ValueLaw
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """An actor built from parts, each a frozen set of gains."""
+
+    parts: tuple[type[Any], ...]
+    build: Callable[..., Actor]
+
+
+_RECIPES: Mapping[str, _Recipe] = {
+    "open_loop": _Recipe((), OpenLoop),
+    "random": _Recipe((RandomActions,), lambda actor: actor),
+    "pid": _Recipe((PacingLaw, Trim), PidPacing),
+    "value_pid": _Recipe((ValueLaw, PacingLaw, Trim), ValuePid),
+}
+CONTROLLERS = tuple(_RECIPES)
+
+
+def controller_gains(name: str) -> dict[str, Gain]:
+    """Every gain of a controller: unit, what is allowed, and where a tuner should look.
+
+    Raises: ValueError: names the unknown controller and the known ones.
+    """
+    return {gain: known for part in _recipe(name).parts for gain, known in gains_of(part).items()}
+
+
+def make_controller(name: str, gains: Mapping[str, float] | None = None) -> Actor:
+    """An actor by its name; gains that are not given keep their defaults.
+
+    Raises: ValueError: an unknown controller or gain, named with those that are known; a gain out of range.
+    """
+    recipe, given = _recipe(name), dict(gains or {})
+    known = controller_gains(name)
+    for gain in given:
+        if gain not in known:
+            allowed = ", ".join(known) or "none"
+            raise ValueError(f"gains.{gain}(={given[gain]!r}) is no gain of controller {name!r}; allowed: {allowed}")
+    return recipe.build(*(part(**{k: given[k] for k in gains_of(part) if k in given}) for part in recipe.parts))
+
+
+def _recipe(name: str) -> _Recipe:
+    if name not in _RECIPES:
+        raise ValueError(f"controller(={name!r}) is unknown; allowed: {', '.join(_RECIPES)}")
+    return _RECIPES[name]
