@@ -56,7 +56,7 @@ bench: $(READY) ## speed of the simulator on this machine
 
 ui: $(READY) ## the runs in MLflow's pages, at http://127.0.0.1:PORT
 	@mkdir -p outputs
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///outputs/mlflow.db --port $(PORT)
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///outputs/mlflow.db --port $(PORT)
 
 constraints: $(READY) ## resolve the versions in constraints.txt anew
 	$(eval TORCH := $(shell $(BIN)/python -c 'from importlib.metadata import version; print(version("torch").split("+")[0])'))

@@ -59,9 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb, *rest = words
     if verb not in VERBS:
-        return _refuse(
-            "merchantgym", f"unknown verb '{verb}'{_meant(verb, VERBS)}; verbs: {', '.join(VERBS)}"
-        )
+        return _refuse("merchantgym", f"unknown verb '{verb}'{_meant(verb, VERBS)}; verbs: {', '.join(VERBS)}")
     if {"-h", "--help"} & set(rest):
         print(verb_help(verb))
         return 0

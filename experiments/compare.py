@@ -190,7 +190,7 @@ def _log(
                 child.metrics({"seed_profit_mean": float(episodes.profit.mean())})
                 if result.executor in learned:
                     one = learned[result.executor][seed]
-                    child.curve("validation_profit", one.steps, one.profit)
+                    child.curves(one.steps, {"validation_profit": one.profit})
     best = rows[0]
     tracker.parent.metrics({"best_profit_mean": best.profit_mean})
     tracker.parent.tags({"best": f"{best.planner}/{best.executor}"})

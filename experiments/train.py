@@ -29,7 +29,7 @@ def run(config: DictConfig) -> None:
         for seed, one in enumerate(learned):
             with tracker.child(job.planner, "ppo", seed) as child:
                 child.tags({"kind": "learned"})
-                child.curve("validation_profit", one.steps, one.profit)
+                child.curves(one.steps, {"validation_profit": one.profit})
                 child.metrics({"best_validation_profit": float(np.nanmax(one.profit))})
         tracker.parent.artifact(setting.output / "learning.png", "plots")
         console = setting.console()

@@ -77,9 +77,10 @@ class PriceGains:
     """How carefully prices move, and what a promotion may give away."""
 
     elasticity: float = 2.62  # [1] magnitude; Bijmolt, van Heerde and Pieters 2005
-    pull: float = 0.2  # [share] of the way to the market price, less where history is rich
-    pull_orders: float = 5.0  # [orders] that halve the pull
-    step: float = 0.05  # [ln] the largest move
+    ad_share: float = 0.35  # [share] of the unit margin that advertising takes from a sale
+    pull: float = 0.9  # [share] of the way to the best price
+    step_up: float = 0.25  # [ln] the largest raise
+    step_down: float = 0.05  # [ln] the largest cut
     least_step: float = 0.01  # [ln] smaller moves are not worth a new label
     margin_kept: float = 0.7  # [share] of the unit margin that a cut leaves
     promotion_margin: float = 0.30  # [share of price] mean net margin from which a discount is offered

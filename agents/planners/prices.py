@@ -16,21 +16,21 @@ from .roles import Mask
 
 
 def plan_prices(office: BackOffice, beliefs: Estimates, roles: Sequence[Role], gains: PriceGains) -> Array:
-    """Prices [CNY/unit], shape (K,): small moves toward the market where history is thin.
+    """Prices [CNY/unit], shape (K,): part of the way to the best price at the published elasticity.
 
-    A price moves toward the market's only where that is also toward break-even x e/(e - 1), the best price
-    at elasticity e; brands do not cut; overstocked listings are cut by one step. A cut leaves `margin_kept`
-    of the unit margin, so none goes under cost. What is not advertised keeps its price.
+    With elasticity -e the profit of a unit is greatest at its full cost x e / (e - 1) (Lerner 1934). Full cost is what
+    the price must cover (goods, commission, returns) and the advertising that a sale takes, which value-based bids hold
+    to a share of the margin. Raises are bounded by `step_up`, cuts by `step_down`; brands do not cut; overstocked
+    listings are cut by one step. A cut leaves `margin_kept` of the unit margin, so none goes under cost. What is not
+    advertised keeps its price.
     """
-    trust = gains.pull_orders / (gains.pull_orders + office.orders)
-    market = np.where(office.market_price > 0, office.market_price, office.price)
-    pull = np.clip(gains.pull * trust * np.log(market / office.price), -gains.step, gains.step)
     break_even = beliefs.break_even(office.cost)
-    best = np.log(break_even * gains.elasticity / (gains.elasticity - 1.0) / office.price)
-    move = np.where(pull * best > 0.0, np.sign(pull) * np.minimum(np.abs(pull), np.abs(best)), 0.0)
+    full = break_even + gains.ad_share * np.maximum(office.price - break_even, 0.0)
+    best = np.log(full * gains.elasticity / (gains.elasticity - 1.0) / office.price)
+    move = np.clip(gains.pull * best, -gains.step_down, gains.step_up)
     if office.driver == "brand":
         move = np.maximum(move, 0.0)
-    move = np.where([role == "clear" for role in roles], -gains.step, move)
+    move = np.where([role == "clear" for role in roles], -gains.step_down, move)
     move = np.where(np.abs(move) < gains.least_step, 0.0, move)
     least = break_even + gains.margin_kept * np.maximum(office.price - break_even, 0.0)
     fen = np.maximum(np.round(office.price * np.exp(move), 2), np.ceil(100.0 * least - 1e-6) / 100.0)

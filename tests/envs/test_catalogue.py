@@ -120,9 +120,7 @@ def test_columns_of_the_merchants_own_blank_lines_and_a_name_are_accepted(tmp_pa
     ],
 )
 def test_each_broken_cell_is_named(tmp_path: Path, changes: dict[str, str], message: str) -> None:
-    assert faults(tmp_path, HEADER, row(id="L-00"), row(**changes)) == [
-        f"catalogue.csv row 3 (id L-01), {message}"
-    ]
+    assert faults(tmp_path, HEADER, row(id="L-00"), row(**changes)) == [f"catalogue.csv row 3 (id L-01), {message}"]
 
 
 def test_clearance_allows_a_price_under_cost(tmp_path: Path) -> None:
@@ -149,9 +147,7 @@ def test_a_repeated_id_names_the_first_row(tmp_path: Path) -> None:
 
 
 def test_a_row_of_another_width_is_named(tmp_path: Path) -> None:
-    assert faults(tmp_path, HEADER, "L-01,jar") == [
-        "catalogue.csv row 2 (id L-01), has 2 cells; the header has 10"
-    ]
+    assert faults(tmp_path, HEADER, "L-01,jar") == ["catalogue.csv row 2 (id L-01), has 2 cells; the header has 10"]
 
 
 def test_every_broken_row_is_listed_up_to_ten_then_counted(tmp_path: Path) -> None:
@@ -197,9 +193,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"{HEADER}\n{text}".encode()))
 @settings(deadline=None, max_examples=200)
-def test_any_bytes_give_a_catalogue_or_its_error(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
+def test_any_bytes_give_a_catalogue_or_its_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(data)
     with contextlib.suppress(CatalogueError):

@@ -28,9 +28,7 @@ IDS = ("L-01", "L-02", "L-03")
 
 def mapping(**changes: Any) -> dict[str, Any]:
     """A sound plan for `office()` as a mapping, with some fields changed."""
-    listings = [
-        {"listing_id": own, "role": "growth", "budget_share": 0.5, "bid": 0.6, "price": 20.0} for own in IDS
-    ]
+    listings = [{"listing_id": own, "role": "growth", "budget_share": 0.5, "bid": 0.6, "price": 20.0} for own in IDS]
     return {
         "store": "shop",
         "planner": "test",
@@ -133,8 +131,7 @@ def plans(draw: st.DrawFn) -> Plan:
         budget_daily=total * draw(amount(0.01, 1)),
         roi_floor=draw(amount(0, 50)),
         promotions=tuple(
-            Promotion(start_hour=start, end_hour=end, discount=draw(amount(0.01, 0.5)))
-            for start, end in windows
+            Promotion(start_hour=start, end_hour=end, discount=draw(amount(0.01, 0.5))) for start, end in windows
         ),
         allow_below_cost=draw(st.booleans()),
         rationale=draw(st.text()),
@@ -300,9 +297,7 @@ LISTING = {"role": "test", "budget_share": 1.0, "bid": 1.0, "price": 20.0}
         ),
     ],
 )
-def test_what_a_store_cannot_carry_out_is_refused(
-    changes: dict[str, Any], seen: dict[str, Any], message: str
-) -> None:
+def test_what_a_store_cannot_carry_out_is_refused(changes: dict[str, Any], seen: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError) as caught:
         check_plan(parse_plan(mapping(**changes)), office(**seen))
     assert message in str(caught.value)

@@ -1,0 +1,136 @@
+"""The main job on a small scale: what it writes, that it can be repeated, and what it refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from merchantgym.experiments import cli
+
+CATALOGUE = Path(__file__).parents[2] / "examples" / "catalogue.csv"
+SMALL = (
+    "stores=8",
+    "training={stores: 8, validation_stores: 8, seeds: 1, planner: rule}",
+    f"catalogue.path={CATALOGUE}",
+    "catalogue.markets=2",
+    "progress=false",
+    "threads=1",
+)
+ROW = {
+    "planner", "executor", "kind", "stores", "seeds", "profit_mean", "profit_iqm", "profit_low", "profit_high",
+    "vs_open_loop", "vs_best_controller", "spend", "gmv", "roi", "broke_zero", "violations",
+}  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["merchantgym"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("MERCHANTGYM_TRACEBACK", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def refusal(here: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a verb that must be refused; returns the message, and checks that nothing was written."""
+
+    def refused(*words: str) -> str:
+        assert cli.main(list(words)) == 2
+        assert not (here / "outputs").exists()
+        return capsys.readouterr().err
+
+    return refused
+
+
+def compare(*words: str) -> None:
+    assert cli.main(["compare", *SMALL, *words]) == 0
+
+
+def test_controllers_are_compared_on_equal_terms(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare("executors=[open_loop,pid,value_pid]", "run=mine")
+    folder = here / "outputs" / "mine"
+    rows = json.loads((folder / "comparison.json").read_text())
+    assert [set(row) for row in rows] == [ROW] * 6
+    assert {(row["planner"], row["executor"]) for row in rows} == {
+        (planner, executor) for planner in ("default", "rule") for executor in ("open_loop", "pid", "value_pid")
+    }
+    assert sorted((row["profit_mean"] for row in rows), reverse=True) == [row["profit_mean"] for row in rows]
+    stores = pd.read_parquet(folder / "stores.parquet")
+    for row in rows:
+        arm = stores[(stores.planner == row["planner"]) & (stores.executor == row["executor"])]
+        plan = stores[(stores.planner == row["planner"]) & (stores.executor == "open_loop")]
+        assert row["stores"] == len(arm) == 8
+        assert row["profit_mean"] == pytest.approx(arm.profit.mean())
+        assert row["vs_open_loop"]["mean"] == pytest.approx(np.mean(arm.profit.values - plan.profit.values))
+        assert row["roi"] == pytest.approx(arm.attributed_gmv.sum() / arm.spend.sum())
+    for name in ("profit.png", "spend.png", "bids.png"):
+        assert np.asarray(Image.open(folder / name)).std() > 5, f"{name} is blank"
+    assert {row["stores"] for row in json.loads((folder / "own_shop.json").read_text())} == {2}
+    printed = capsys.readouterr().out
+    assert "value_pid" in printed
+    assert "catalogue" in printed
+    assert (here / "outputs" / "mlflow.db").is_file()
+
+
+def test_same_seed_same_rows(here: Path) -> None:
+    quiet = ("executors=[open_loop,pid]", "planners=[rule]", "tracking.enabled=false", "quiet=true")
+    for name, threads in (("one", 1), ("two", 2)):
+        compare(*quiet, f"run={name}", f"threads={threads}", "stores=130", "catalogue.path=null")
+    one, two = ((here / "outputs" / name / "comparison.json").read_text() for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["planners=[rule,oracle]"], ["planners", "'oracle'", "default, rule"]),
+        (["executors=[pdi]"], ["executors", "'pdi'", "value_pid"]),
+        (["executors=[pid,pid]"], ["executors", "'pid'", "twice"]),
+        (["stores=1"], ["stores(=1)", ">= 2"]),
+        (["controllers.pid.gains.proportional=-1"], ["proportional", "-1"]),
+        (["controllers.pid.gains={p: 1}"], ["gains.p", "proportional"]),
+        (["catalogue.path=nowhere.csv"], ["catalogue.path", "nowhere.csv", "catalogue.path=null"]),
+        (["catalogue.on=yesterday"], ["catalogue.on", "yesterday", "2025-06-01"]),
+        (["market.rank.flywheel.value=-1"], ["market.flywheel", "-1"]),
+        (["market.order.commission_rate.value=much"], ["market.commission_rate", "much", "number"]),
+        (["scenario.days=0"], ["scenario.days", "0", "1"]),
+        (["scenario=nowhere"], ["scenario", "nowhere", "headline"]),
+        (["training.seeds=0"], ["training.seeds", "0"]),
+        (["training.planner=oracle"], ["training.planner", "oracle"]),
+        (["agent.gamma=2"], ["agent.gamma", "2"]),
+    ],
+)
+def test_bad_input_is_named_before_any_work(refusal: Callable[..., str], words: list[str], parts: list[str]) -> None:
+    message = refusal("compare", *SMALL, *words)
+    assert message.count("\n") == 1
+    for part in parts:
+        assert part in message
+
+
+def test_a_broken_row_of_the_catalogue_is_named(here: Path, refusal: Callable[..., str]) -> None:
+    rows = CATALOGUE.read_text(encoding="utf-8").splitlines()
+    cells = rows[3].split(",")
+    broken = here / "broken.csv"
+    broken.write_text("\n".join([*rows[:3], ",".join([*cells[:4], "cheap", *cells[5:]]), *rows[4:]]), encoding="utf-8")
+    message = refusal("compare", *SMALL, f"catalogue.path={broken}")
+    for part in ("row 4", cells[0], "price", "'cheap'"):
+        assert part in message
+
+
+def test_a_dead_tracking_server_costs_no_result(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare(
+        "executors=[open_loop]",
+        "planners=[rule]",
+        "catalogue.path=null",
+        "run=away",
+        "tracking.uri=http://127.0.0.1:9",
+    )
+    assert (here / "outputs/away/comparison.json").is_file()
+    assert (here / "outputs/away/mlflow-offline.db").is_file()
+    assert "upload" in capsys.readouterr().out
