@@ -81,7 +81,7 @@ def draw_run(trace: Trace | None, store: int, *, title: str) -> NDArray[np.uint8
     Raises: ValueError: the trace has no such store.
     """
     with _dashboard(trace, store, title) as figure:
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[:, :, :3].copy()
 
@@ -160,7 +160,7 @@ def _clicks(ax: Axes, run: Trace | None) -> None:
 def _orders(ax: Axes, run: Trace | None) -> None:
     """Orders of every day: of an hour there are too few to see anything."""
     _titled(ax, "Orders")
-    daily = np.zeros(1)
+    daily: FloatArray = np.zeros(1)
     if run is not None:
         daily = np.bincount(np.arange(len(run.orders)) // HOURS_PER_DAY, weights=run.orders)
         ax.bar(np.arange(len(daily)) + 0.5, daily, width=0.8, color=GREEN, alpha=0.85)
@@ -255,8 +255,7 @@ def _titled(ax: Axes, title: str, *keys: Artist) -> None:
     """A panel's title at the left, its legend at the right of the same line."""
     ax.set_title(title, color=DARK, y=1.0)  # a given y spares matplotlib the search for one
     if keys:
-        place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.2}
-        ax.legend(handles=list(keys), ncols=len(keys), **place)
+        ax.legend(handles=keys, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=len(keys))
 
 
 def _patch(name: str, colour: Any) -> Artist:

@@ -21,8 +21,6 @@ from .layout import (
 )
 from .streams import Purpose, binomial, geometric_days, negative_binomial, uniforms
 
-N_POOLS = len(Pending)
-
 
 @procedure
 def place_order(
@@ -105,7 +103,9 @@ def mature_orders(
 ) -> None:
     """Clicks of earlier hours that order now, before this hour's visitors.
 
-    With `closing`, all that will still order within the attribution window do: the run-off of the plan.
+    Whether a waiting click came from an ad is drawn only once it orders, so that a click which another bid would have
+    turned from organic to paid keeps its order. With `closing`, all that will still order within the attribution window
+    do: the run-off of the plan.
     """
     day_hazard = store[StoreField.DAY_HAZARD]
     slow_hazard = store[StoreField.SLOW_HAZARD]
@@ -119,25 +119,29 @@ def mature_orders(
         order_purpose = Purpose.CLOSING_ORDER
     for k in range(listing.shape[0]):
         for s in range(N_SEGMENTS):
-            for pool in range(N_POOLS):
-                waiting = pending[k, s, pool]
+            for slow in range(2):
+                ad = pending[k, s, Pending.DAY_AD + 2 * slow]
+                waiting = ad + pending[k, s, Pending.DAY_ORGANIC + 2 * slow]
                 if waiting == 0.0:
                     continue
-                entity = (k * N_SEGMENTS + s) * N_POOLS + pool
-                slow = pool >= Pending.SLOW_AD
+                entity = (k * N_SEGMENTS + s) * 2 + slow
                 hazard = slow_hazard if slow else day_hazard
                 ripe = binomial(int(waiting), hazard, seed, key, hour, purpose, entity)
-                pending[k, s, pool] = waiting - ripe
                 for j in range(ripe):
+                    order = entity * 4096 + j
+                    from_ad = uniforms(seed, key, hour, order_purpose, order, 1)[0] * waiting < ad
+                    waiting -= 1.0
+                    if from_ad:
+                        ad -= 1.0
                     place_order(
                         seed,
                         key,
                         hour,
                         order_purpose,
-                        entity * 4096 + j,
+                        order,
                         day,
-                        2 if slow else 1,
-                        pool % 2 == 0,
+                        1 + slow,
+                        from_ad,
                         store,
                         segment[s],
                         listing[k],
@@ -146,6 +150,8 @@ def mature_orders(
                         refunds[k],
                         report[k],
                     )
+                pending[k, s, Pending.DAY_AD + 2 * slow] = ad
+                pending[k, s, Pending.DAY_ORGANIC + 2 * slow] = waiting - ad
 
 
 @procedure

@@ -32,8 +32,8 @@ class Purpose(IntEnum):
     CLICK_ORDER = auto()
     CLICK_TIMES = auto()
     IMPRESSIONS = auto()  # entity: channel and listing
-    MATURING = auto()  # entity: listing and pool
-    MATURED_ORDER = auto()  # entity: listing, pool and number of the order
+    MATURING = auto()  # entity: listing, segment and delay class
+    MATURED_ORDER = auto()  # entity: the same and the number of the order
     REVIEWS = auto()  # entity: listing
     STARS = auto()
     COMPLAINTS = auto()
