@@ -8,6 +8,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -128,7 +130,10 @@ def _simulate(fleet: Fleet, hours: int = _HOURS) -> None:
 
 def _store_hour(opened: OpenStores, plans: PlanArrays, repeats: int) -> float:
     """Median CPU time of a managed store-hour [us]."""
-    times = [_cpu(lambda fleet=_fleet(opened, plans): _simulate(fleet)) for _ in range(repeats)]  # type: ignore[misc]
+    times = []
+    for _ in range(repeats):
+        fleet = _fleet(opened, plans)
+        times.append(_cpu(partial(_simulate, fleet)))
     return median(times) / (len(opened) * _HOURS) * 1e6
 
 
@@ -139,7 +144,7 @@ def _against_numpy(opened: OpenStores, plans: PlanArrays, repeats: int) -> float
         return None
     sys.path.insert(0, str(root / "tests"))
     try:
-        from oracle import oracle_hour
+        oracle_hour: Any = import_module("oracle").oracle_hour
     finally:
         sys.path.remove(str(root / "tests"))
     from merchantgym.envs.engines.hour import simulate
@@ -170,7 +175,7 @@ def _against_numpy(opened: OpenStores, plans: PlanArrays, repeats: int) -> float
     ratios = []
     for _ in range(max(1, repeats // 2)):
         slow, fast = ready(), ready()
-        ratios.append(_cpu(lambda fleet=slow: oracle(fleet)) / _cpu(lambda fleet=fast: engine(fleet)))  # type: ignore[misc]
+        ratios.append(_cpu(partial(oracle, slow)) / _cpu(partial(engine, fast)))
     return median(ratios)
 
 

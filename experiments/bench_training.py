@@ -65,7 +65,7 @@ class TrivialVecEnv(VecEnv):
 
 
 def share_of_trivial(opened: OpenStores, plans: PlanArrays) -> float:
-    """Frames per CPU second of SB3's PPO on managed stores over those on the trivial environment (256 slots, batch 4096)."""
+    """PPO frames per CPU second on managed stores over those on the trivial environment (256 slots, batch 4096)."""
     torch.set_num_threads(1)
     stores = FleetVecEnv(opened, plans, _SLOTS, seed=0, stagger=0)
     trivial = TrivialVecEnv(_SLOTS, stores.observation_space, stores.action_space)
