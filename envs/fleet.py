@@ -160,8 +160,8 @@ class Fleet:
                 f"plan.days(={int(plans.days.max())}) must be at most {self.arrays.calendar.shape[1] // HOURS_PER_DAY}"
             )
         plan, listing = self.task.plan, self.task.plan_listing
-        plan[slots, PlanField.BUDGET_TOTAL] = fen(plans.budget_total)
-        plan[slots, PlanField.BUDGET_DAILY] = fen(plans.budget_daily)
+        plan[slots, PlanField.BUDGET_TOTAL] = np.maximum(fen(plans.budget_total), 1.0)
+        plan[slots, PlanField.BUDGET_DAILY] = np.maximum(fen(plans.budget_daily), 1.0)
         plan[slots, PlanField.ROI_FLOOR] = plans.roi_floor
         plan[slots, PlanField.GOAL] = plans.goal
         plan[slots, PlanField.TARGET] = plans.target

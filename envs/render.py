@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -23,9 +24,10 @@ from .store import HOURS_PER_DAY
 from .task import LOG_DISCOUNT
 from .trace import Trace
 
+_CHINESE = ("Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei", "SimHei")  # for shops' names
 STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", *(name for name in _CHINESE if name in get_font_names())],
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
@@ -65,9 +67,13 @@ SHELF = ListedColormap(["#C9E3F5", "#8FC3E8", "#4A9BD1", "#0072B2", "#004B7A"]).
 SIZE = (12.0, 7.5)  # [inch]
 DPI = 100  # 1200 x 750 pixels
 FILE_DPI = 150
-MARGINS = {"left": 0.062, "right": 0.985, "top": 0.845, "bottom": 0.065, "hspace": 0.36, "wspace": 0.27}
-FINE_RATIOS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)  # ticks of a bid ratio that stays near 1
-COARSE_RATIOS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0, 16.0)
+MARGINS = {"left": 0.066, "right": 0.985, "top": 0.845, "bottom": 0.065, "hspace": 0.36, "wspace": 0.29}
+RATIOS = {  # ticks of a bid ratio, by the span they are for
+    2.5: (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0),
+    7.0: (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0),
+    np.inf: (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0, 16.0),
+}
+_TITLE_LENGTH = 36  # [characters] for which there is room in full size
 _WINDOW = 24  # [h] of the running mean of a win share
 
 
@@ -107,7 +113,7 @@ def _dashboard(trace: Trace | None, store: int, title: str) -> Iterator[Figure]:
         _heading(figure, run, title)
         for draw, ax in zip(_PANELS, grid.ravel(), strict=True):
             draw(ax, run)
-            ax.yaxis.set_label_coords(-0.165, 0.5)
+            ax.yaxis.set_label_coords(-0.18, 0.5)
         days = 1.0 if run is None else max(1.0, len(run.spend) / HOURS_PER_DAY)
         ax.set_xlim(0.0, days)
         ax.xaxis.set_major_locator(MaxNLocator(7, integer=days > 3.0, steps=[1, 2, 2.5, 5, 10]))
@@ -127,7 +133,8 @@ def _one_store(trace: Trace, store: int) -> Trace:
 
 def _heading(figure: Figure, run: Trace | None, title: str) -> None:
     """Title, where in the plan we are, and the figures that a merchant asks for first."""
-    figure.text(0.02, 0.955, title, fontsize=14, fontweight="bold", color=DARK, va="center")
+    size = min(14.0, 14.0 * _TITLE_LENGTH / max(len(title), 1))
+    figure.text(0.02, 0.955, title, fontsize=size, fontweight="bold", color=DARK, va="center", parse_math=False)
     if run is None:
         figure.text(0.02, 0.915, "the plan has not started", color=GREY, va="center")
         return
@@ -162,14 +169,14 @@ def _orders(ax: Axes, run: Trace | None) -> None:
     _titled(ax, "Orders")
     daily: FloatArray = np.zeros(1)
     if run is not None:
-        daily = np.bincount(np.arange(len(run.orders)) // HOURS_PER_DAY, weights=run.orders)
+        daily = np.add.reduceat(run.orders, np.arange(0, len(run.orders), HOURS_PER_DAY))
         ax.bar(np.arange(len(daily)) + 0.5, daily, width=0.8, color=GREEN, alpha=0.85)
     _counts(ax, "orders per day", float(daily.max()))
 
 
 def _money(ax: Axes, run: Trace | None) -> None:
-    _titled(ax, "Money so far", _stroke("GMV", BLUE), _stroke("ad spend", ORANGE), _stroke("profit", GREEN))
-    ax.set_ylabel("CNY")
+    _titled(ax, "Money", _stroke("GMV", BLUE), _stroke("ad spend", ORANGE), _stroke("profit", GREEN))
+    ax.set_ylabel("CNY so far")
     ax.yaxis.set_major_formatter(_thousands())
     ax.axhline(0.0, color=DARK, linewidth=0.8, zorder=1)
     if run is None:
@@ -211,7 +218,7 @@ def _bids(ax: Axes, run: Trace | None) -> None:
     ratio = np.ones(1) if run is None else run.bid_ratio
     low, high = min(0.85, float(ratio.min())), max(1.2, float(ratio.max()))
     ax.set_ylim(low / 1.05, high * 1.05)
-    ax.yaxis.set_major_locator(FixedLocator(FINE_RATIOS if low >= 0.6 and high <= 1.7 else COARSE_RATIOS))
+    ax.yaxis.set_major_locator(FixedLocator(next(ticks for span, ticks in RATIOS.items() if high / low < span)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(_times))
     ax.axhline(1.0, color=DARK, linewidth=0.8, zorder=1)
@@ -304,7 +311,7 @@ def _corners(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _times(ratio: float, _: int) -> str:
-    return f"÷ {1.0 / ratio:.3g}" if ratio <= 0.5 else f"× {ratio:.3g}"
+    return f"÷ {1.0 / ratio:.2g}" if ratio <= 0.5 else f"× {ratio:.3g}"
 
 
 def _thousands() -> FuncFormatter:
