@@ -92,10 +92,10 @@ def _open_shop(setting: Setting) -> OpenStores | None:
     if markets < 2:
         raise ValueError(f"catalogue.markets(={markets}) must be >= 2: an interval needs two")
     try:
-        day = date.fromisoformat(str(entry["on"]))
+        day = date.fromisoformat(str(entry["as_of"]))
     except ValueError:
-        raise ValueError(f"catalogue.on(={entry['on']!r}) must be a date such as 2025-06-01") from None
-    catalogue = read_catalogue(path, day)
+        raise ValueError(f"catalogue.as_of(={entry['as_of']!r}) must be a date such as 2025-06-01") from None
+    catalogue = read_catalogue(path, day, None if entry["name"] is None else str(entry["name"]))
     return open_catalogue(catalogue, setting.scenario, setting.market, seed=setting.seed, copies=markets)
 
 

@@ -74,7 +74,7 @@ def test_controllers_are_compared_on_equal_terms(here: Path, capsys: pytest.Capt
     assert {row["stores"] for row in json.loads((folder / "own_shop.json").read_text())} == {2}
     printed = capsys.readouterr().out
     assert "value_pid" in printed
-    assert "catalogue" in printed
+    assert "Qiaofu Kitchen and Storage" in printed
     assert (here / "outputs" / "mlflow.db").is_file()
 
 
@@ -96,7 +96,7 @@ def test_same_seed_same_rows(here: Path) -> None:
         (["controllers.pid.gains.proportional=-1"], ["proportional", "-1"]),
         (["controllers.pid.gains={p: 1}"], ["gains.p", "proportional"]),
         (["catalogue.path=nowhere.csv"], ["catalogue.path", "nowhere.csv", "catalogue.path=null"]),
-        (["catalogue.on=yesterday"], ["catalogue.on", "yesterday", "2025-06-01"]),
+        (["catalogue.as_of=yesterday"], ["catalogue.as_of", "yesterday", "2025-06-01"]),
         (["market.rank.flywheel.value=-1"], ["market.flywheel", "-1"]),
         (["market.order.commission_rate.value=much"], ["market.commission_rate", "much", "number"]),
         (["scenario.days=0"], ["scenario.days", "0", "1"]),
