@@ -20,10 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from merchantgym.envs.action import action_names
-from merchantgym.envs.actor import Memory
 from merchantgym.envs.engines.layout import FloatArray
 from merchantgym.envs.fleet import Fleet
-from merchantgym.envs.observation import OBSERVATION_VERSION, bounds, feature_names, listings_in, observation_size
+from merchantgym.envs.observation import OBSERVATION_VERSION, bounds, feature_names, observation_size
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.rollout import subset
@@ -113,11 +112,20 @@ def export_bundle(
                 f"the exported graph differs by {parity.largest:.2e} from the original, allowed {tolerance:g}"
             )
         (part / "parity.json").write_text(json.dumps(asdict(parity), indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        _put_in_place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return parity
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    """Rename the finished folder; an earlier bundle is set aside first and deleted last."""
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def load_bundle(folder: Path) -> OnnxActor:
@@ -134,15 +142,35 @@ def load_bundle(folder: Path) -> OnnxActor:
         description = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
+    _check_entries(path, description)
     for name, needed in (("bundle_version", BUNDLE_VERSION), ("observation_version", OBSERVATION_VERSION)):
         if description.get(name) != needed:
             raise ValueError(f"{path}: {name}(={description.get(name)!r}) must be {needed!r}")
-    features = description.get("features", [])
-    listings = listings_in(len(features))
-    for i, (found, needed) in enumerate(zip(features, feature_names(listings), strict=True)):
-        if found != needed:
-            raise ValueError(f"{path}: features[{i}](={found!r}) must be {needed!r}")
+    listings = description["listings"]
+    for name, names in (("features", feature_names(listings)), ("actions", action_names(listings))):
+        if len(description[name]) != len(names):
+            raise ValueError(f"{path}: {name} has {len(description[name])} entries, needs {len(names)}")
+        for i, (found, needed) in enumerate(zip(description[name], names, strict=True)):
+            if found != needed:
+                raise ValueError(f"{path}: {name}[{i}](={found!r}) must be {needed!r}")
     return _open(folder, description)
+
+
+def _check_entries(path: Path, description: Any) -> None:
+    """Raises: ValueError: an entry that is needed is missing or of another kind."""
+    if not isinstance(description, dict):
+        raise ValueError(f"{path} must hold a mapping")
+    for name in ("features", "actions", "memory"):
+        if not isinstance(description.get(name), list):
+            raise ValueError(f"{path}: {name}(={description.get(name)!r}) must be a list")
+    if not isinstance(description.get("name"), str):
+        raise ValueError(f"{path}: name(={description.get('name')!r}) must be a text")
+    listings = description.get("listings")
+    if isinstance(listings, bool) or not isinstance(listings, int) or listings < 1:
+        raise ValueError(f"{path}: listings(={listings!r}) must be a whole number >= 1")
+    for i, start in enumerate(description["memory"]):
+        if start not in START_VALUES and not isinstance(start, int | float):
+            raise ValueError(f"{path}: memory[{i}](={start!r}) must be a number or one of: {', '.join(START_VALUES)}")
 
 
 def check_parity(
@@ -157,7 +185,7 @@ def check_parity(
     fleet = Fleet(stores.start, len(rows))
     observation = fleet.reset(subset(plans, rows), rows, np.full(len(rows), seed, dtype=np.int64))
     own, other = actor.init(plans, len(rows)), exported.init(plans, len(rows))
-    gaps = []
+    gaps: list[FloatArray] = []
     while len(gaps) * len(rows) < observations:
         if fleet.done.all():
             raise ValueError(f"observations(={observations}) must be at most {len(gaps) * len(rows)} with these stores")
@@ -199,7 +227,7 @@ def _memory_starts(actor: ResidualActor, plans: PlanArrays) -> list[str | float]
     """What each part of the memory starts from, found by looking at real plans."""
     count = plans.bid.shape[0]
     starts: list[str | float] = []
-    for part in cast(Memory, actor.init(plans, count)):
+    for part in actor.init(plans, count):
         names = [name for name in START_VALUES if np.allclose(part, start_value(name, plans))]
         if np.ndim(part) != 1 or not (names or np.allclose(part, part[0])):
             raise ValueError(f"base controller {actor.base.name!r} has a memory that a bundle cannot describe")
@@ -235,8 +263,7 @@ def _describe(
 
 
 def _plain(values: Any) -> list[float]:
-    rounded: FloatArray = np.round(np.asarray(values, dtype=np.float64), 6)
-    return cast(list[float], rounded.tolist())
+    return [round(float(value), 6) for value in values]
 
 
 def _open(folder: Path, description: Mapping[str, Any]) -> OnnxActor:

@@ -1,8 +1,8 @@
 """Policy and value networks whose weights are shared over listings, for any number of them.
 
-Their input is a store's observation followed by the base controller's action for the coming hour (see `residual`). Every
-listing is encoded by the same network, which also sees the shop; what the listings have in common is pooled (mean and
-maximum) and handed back to each.
+Their input is a store's observation followed by the base controller's action for the coming hour (see `residual`).
+Every listing is encoded by the same network, which also sees the shop; what the listings have in common is pooled (mean
+and maximum) and handed back to each.
 """
 
 from collections.abc import Iterable

@@ -232,7 +232,7 @@ def load_trained(folder: Path, base: Actor) -> ResidualActor:
     path = folder / "policy.pt"
     if not path.is_file():
         raise ValueError(f"{folder} holds no trained policy (policy.pt)")
-    saved = torch.load(path, weights_only=True)
+    saved = _read(path, weights_only=True)
     if saved["base"] != base.name:
         raise ValueError(f"{path} corrects the controller {saved['base']!r}, not {base.name!r}")
     correction = Correction(saved["width"])
@@ -279,12 +279,12 @@ def _pilot(settings: PpoSettings, env: ResidualVecEnv, seed: int) -> tuple[Stand
     """A fortnight of random corrections: the scale of the inputs, and the spread of returns."""
     rng = keyed_generator(seed, _PILOT)
     seen, rewards, ends = [], [], []
-    inputs = env.reset()
+    inputs: NDArray[Any] = env.reset()
     assert env.action_space.shape is not None
     for _ in range(_PILOT_DAYS * 24 // settings.hold):
         seen.append(np.asarray(inputs))
         noise = np.exp(settings.log_std) * rng.normal(size=(env.num_envs, *env.action_space.shape))
-        inputs, reward, done, _ = env.step(noise)
+        inputs, reward, done, _ = cast(Any, env.step(noise))
         rewards.append(reward)
         ends.append(done)
     value, returns = np.zeros(env.num_envs), []
@@ -298,7 +298,7 @@ def _resume(path: Path, identity: Mapping[str, Any], model: _Model, env: Residua
     """Go on from a checkpoint, or begin."""
     if not path.is_file():
         return _Course(0, [], [], {})
-    saved = torch.load(path, weights_only=False)
+    saved = _read(path, weights_only=False)
     if saved["identity"] != identity:
         changed = next(name for name in identity if saved["identity"].get(name) != identity[name])
         raise ValueError(
@@ -341,6 +341,14 @@ def _save(
         "course": course,
     }
     _write(folder / "checkpoint.pt", lambda path: torch.save(checkpoint, path))
+
+
+def _read(path: Path, *, weights_only: bool) -> Any:
+    """What was saved. Raises: ValueError: the file is broken."""
+    try:
+        return torch.load(path, weights_only=weights_only)
+    except Exception as error:  # a zip, pickle or operating system error, depending on what is broken
+        raise ValueError(f"{path} is broken ({type(error).__name__}); delete its folder to train anew") from error
 
 
 def _write(path: Path, write: Callable[[Path], Any]) -> None:

@@ -37,8 +37,8 @@ class FleetVecEnv(VecEnv):
     With `stagger`, the first plans are at different hours when `reset` returns, so that ends do not come all at once:
     they have been executed as written so far, in steps of `stagger` hours. 0 starts all plans at their first hour.
 
-    The `info` of a plan's last hour holds `terminal_observation`, `store` (its number in the set) and `episode`: r (sum of
-    rewards seen here), l (hours seen here) and profit [CNY] of the whole plan. Other `info`s are empty.
+    The `info` of a plan's last hour holds `terminal_observation`, `store` (its number in the set) and `episode`: r (sum
+    of rewards seen here), l (hours seen here) and profit [CNY] of the whole plan. Other `info`s are empty.
     """
 
     render_mode: str | None = None

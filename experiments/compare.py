@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from merchantgym.agents.planners import PLANNERS
 from merchantgym.controllers import CONTROLLERS
@@ -129,10 +130,14 @@ def _score_all(
                     setting.seed * 100_003 + run_seed,
                     threads=setting.threads,
                     trace=planner == comparison.job.planner,
-                    progress=lambda done, work, task=task: bars.update(task, completed=done, total=work),
+                    progress=partial(_advance, bars, task),
                 )
             )
     return arms
+
+
+def _advance(bars: Progress, task: TaskID, done: int, work: int) -> None:
+    bars.update(task, completed=done, total=work)
 
 
 def _actors(setting: Setting, executor: str, learned: Mapping[str, Sequence[Learned]]) -> list[Actor]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
@@ -92,7 +93,7 @@ def learn(setting: Setting, job: TrainingJob, name: str, bars: Progress) -> list
 
     trained = _side_by_side(setting, job, name, report) if _workers(setting, job) > 1 else []
     for seed in range(len(trained), job.seeds):
-        trained.append(_train(setting, job, name, seed, setting.threads, lambda d, w, s=seed: report(s, d, w)))
+        trained.append(_train(setting, job, name, seed, setting.threads, partial(report, seed)))
     return [
         Learned(one.actor, one.steps, one.profit, baselines, seed_folder(setting, name, seed))
         for seed, one in enumerate(trained)

@@ -74,9 +74,7 @@ def test_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> N
         ("quiet=perhaps", "quiet(='perhaps') must be true or false"),
     ],
 )
-def test_bad_override_is_one_line(
-    bench: Verb, capsys: pytest.CaptureFixture[str], override: str, message: str
-) -> None:
+def test_bad_override_is_one_line(bench: Verb, capsys: pytest.CaptureFixture[str], override: str, message: str) -> None:
     bench(lambda config: pytest.fail("ran in spite of a bad override"))
     assert cli.main(["bench", override]) == 2
     error = capsys.readouterr().err
@@ -113,9 +111,7 @@ def test_refusal_from_below_is_one_line(bench: Verb, capsys: pytest.CaptureFixtu
     bench(_refuse)
     assert cli.main(["bench", "run=refused"]) == 2
     error = capsys.readouterr().err
-    assert error == (
-        "merchantgym bench: error: bid(=0) must be smaller (MERCHANTGYM_TRACEBACK=1 shows where)\n"
-    )
+    assert error == ("merchantgym bench: error: bid(=0) must be smaller (MERCHANTGYM_TRACEBACK=1 shows where)\n")
     assert not Path("outputs/refused").exists()
 
 

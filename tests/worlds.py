@@ -1,6 +1,7 @@
 """Small worlds for tests: plans for open stores, many copies of one store, and the engine in one call."""
 
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from merchantgym.envs.engines.streams import as_keys
 from merchantgym.envs.market.parameters import reference_market
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import GOALS, MAX_PROMOTIONS, ROLES, PlanArrays
+from merchantgym.envs.population import Population
+from merchantgym.envs.scenario import load_scenario
 from merchantgym.envs.store import Listings, Store
 
 Floats = NDArray[np.float64]
@@ -28,9 +31,18 @@ PLENTY = 1e12
 """[fen] more than any run can spend."""
 
 
-def plans_for(opened: OpenStores, **changes: Any) -> PlanArrays:
+@cache
+def opened(scenario: str) -> OpenStores:
+    """32 stores of a scenario on the eve of their plans, opened once. Not to be changed in place.
+
+    Tests under hypothesis call this: of the fixture of the same stores it would print every number on a failure.
+    """
+    return Population(load_scenario(scenario)).open("train", 32)
+
+
+def plans_for(stores: OpenStores, **changes: Any) -> PlanArrays:
     """The suggested bid and the shop's own price on every listing, all the merchant's money; fields may be replaced."""
-    offices = opened.offices
+    offices = stores.offices
     n, K = len(offices), len(offices[0].listing_id)
     budget = np.array([office.budget for office in offices])
     days = np.array([office.days for office in offices])

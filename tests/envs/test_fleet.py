@@ -164,6 +164,17 @@ def test_a_store_whose_plan_is_over_stands_still(opened: OpenStores, plans: Plan
             assert (seen[name][: min(end, 80), i] != 0.0).any()
 
 
+def test_a_slot_plays_again_after_its_plan_is_over(opened: OpenStores, plans: PlanArrays) -> None:
+    one_day = replace(plans, days=np.full(N, 1))
+    fleet = start(opened, one_day)
+    actions = drawn_actions(7, hours=24)
+    first = play(fleet, actions)
+    assert fleet.done.all()
+    fleet.reset(one_day, np.arange(N), np.full(N, 7))
+    assert not fleet.done.any()
+    same(play(fleet, actions), first)
+
+
 def test_the_books_of_a_short_plan_are_closed_with_it(opened: OpenStores, plans: PlanArrays) -> None:
     """Whoever waits to order does so in the last hour, whether the plan is short or long."""
     for days in (1, 14):

@@ -32,7 +32,7 @@ from merchantgym.envs.observation import (
     listings_in,
     observation_size,
 )
-from merchantgym.envs.opening import OpenStores
+from merchantgym.envs.opening import OpenStores, open_stores
 from merchantgym.envs.plan import GOALS, ROLES, Plan, Promotion, check_plan, pack_plans
 from merchantgym.envs.platform_plan import platform_plan
 from merchantgym.envs.population import Population
@@ -458,6 +458,27 @@ def test_surprise_rises_when_more_of_our_goods_are_seen_than_the_hour_explains(r
             assert abs(surprise[h + 1, i] - np.clip(shop - hour, -3, 3)) < 1e-3
             expected = np.clip(np.log((each_fast + 0.5) / (each_slow + 0.5)) - shop, -3, 3)
             assert np.abs(own[h + 1, i] - expected).max() < 1e-3
+
+
+def test_a_plan_may_start_in_the_middle_of_a_day(opened: OpenStores) -> None:
+    """Its first day is the rest of that day, with a whole day's money of its own."""
+    shops = open_stores([replace(store, start_hour=24 * i + 9) for i, store in enumerate(opened.stores)], range(N))
+    plans = [platform_plan(office) for office in shops.offices]
+    fleet = Fleet(shops.start, N)
+    fleet.reset(pack_plans(plans, shops.listing_ids), np.arange(N), np.full(N, 3))
+    daily = np.round([plan.budget_daily for plan in plans], 2)
+    spent_today = np.zeros(N)
+    eager = np.ones((N, action_size(K)))
+    for hour in range(40):
+        view = ObservationView(fleet.observation)
+        close(view[Global.HOUR_SIN], np.sin(2 * np.pi * ((9 + hour) % 24) / 24))
+        spent_today *= (9 + hour) % 24 > 0
+        close(view[Global.DAY_BUDGET_LEFT], 1 - spent_today / daily)
+        day_begins = hour == 0 or (9 + hour) % 24 == 0
+        assert ((view[Global.DAY_TRAFFIC_LEFT] == 1.0) == day_begins).all()
+        fleet.step(eager)
+        spent_today -= fleet.terms[:, Term.AD_SPEND]
+    assert (fleet.score[:, Term.AD_SPEND] < -1.5 * daily).any()  # the second day had money of its own
 
 
 # No true parameter -----------------------------------------------------------------------------------------------

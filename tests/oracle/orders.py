@@ -106,6 +106,9 @@ def ripe_orders(rng: Generator, arrays: StoreArrays, state: StateArrays, rows: R
     ripe = rng.binomial(waiting, hazard[row, pool // 2])
     state.pending[rows[row], listing, segment, pool] -= ripe
     row, listing, segment, pool = (np.repeat(a, ripe) for a in (row, listing, segment, pool))
+    # Those of one segment with one kind of delay come in any order, from ads or not.
+    order = np.lexsort((rng.random(row.size), pool // 2, segment, listing, row))
+    row, listing, segment, pool = (a[order] for a in (row, listing, segment, pool))
     return Orders(rows[row], listing, segment, 1 + pool // 2, pool % 2 == 0)
 
 

@@ -32,7 +32,7 @@ from merchantgym.envs.engines.rates import (
 from merchantgym.envs.opening import OpenStores
 
 from ...oracle import Rates, hour_rates
-from ...worlds import Floats, copies
+from ...worlds import Floats, copies, opened
 
 ROWS = {
     "requests": REQUESTS,
@@ -78,10 +78,10 @@ def engine_rates(arrays: StoreArrays, state: StateArrays, offer: Floats) -> tupl
     return Rates(**{name: filled[:, row].reshape(shape) for name, row in ROWS.items()}), expected
 
 
-def rough_state(opened: OpenStores, seed: int) -> tuple[StoreArrays, StateArrays, Floats]:
+def rough_state(stores: OpenStores, seed: int) -> tuple[StoreArrays, StateArrays, Floats]:
     """The stores at arbitrary hours in arbitrary but possible states, with arbitrary offers."""
     rng = np.random.default_rng(seed)
-    arrays, state = copies(opened.start.arrays, opened.start.state, np.tile(np.arange(len(opened)), 2))
+    arrays, state = copies(stores.start.arrays, stores.start.state, np.tile(np.arange(len(stores)), 2))
     B, K = arrays.stores, arrays.listings
     arrays.store[:, StoreField.FLYWHEEL] = rng.choice([0.0, 0.5, 1.3], B)
     state.store[:, StoreState.HOUR] = rng.integers(0, 336, B)
@@ -153,11 +153,9 @@ def impressions(rates: Rates) -> Floats:
 
 
 @given(st.integers(0, 7), st.floats(1.0, 50.0), st.booleans(), st.booleans(), st.integers(5, 400))
-def test_raising_only_one_listings_bid(
-    headline: OpenStores, k: int, factor: float, search: bool, feed: bool, seed: int
-) -> None:
+def test_raising_only_one_listings_bid(k: int, factor: float, search: bool, feed: bool, seed: int) -> None:
     """It is never seen less by it, and nobody else's rates move."""
-    arrays, state, offer = rough_state(headline, seed)
+    arrays, state, offer = rough_state(opened("headline"), seed)
     before, _ = engine_rates(arrays, state, offer)
     offer[:, k, Offer.BID_SEARCH] *= factor if search else 1.0
     offer[:, k, Offer.BID_FEED] *= factor if feed else 1.0

@@ -21,7 +21,7 @@ from merchantgym.envs.engines.layout import (
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.store import pack_stores
 
-from ...worlds import PLENTY, Floats, copies, flat_offer, plain_store, run_engine, set_money
+from ...worlds import PLENTY, Floats, copies, flat_offer, opened, plain_store, run_engine, set_money
 
 purses = st.one_of(st.integers(0, 300), st.integers(0, 200_000), st.just(int(PLENTY)))  # [fen]
 bids = st.one_of(st.just(0.0), st.floats(0.01, 3.0), st.floats(0.01, 500.0))  # [CNY per click]
@@ -51,7 +51,6 @@ def ad_counts(state: StateArrays) -> Floats:
 )
 @settings(max_examples=60)
 def test_no_sequence_of_bids_overspends_any_purse(
-    headline: OpenStores,
     total: int,
     daily: int,
     channel: tuple[int, int],
@@ -59,7 +58,8 @@ def test_no_sequence_of_bids_overspends_any_purse(
     sequence: list[list[float]],
     seed: int,
 ) -> None:
-    arrays, state = copies(headline.start.arrays, headline.start.state, np.arange(8))
+    start = opened("headline").start
+    arrays, state = copies(start.arrays, start.state, np.arange(8))
     set_money(state, total, daily, np.array(channel), np.array(listing))
     price = arrays.listing[:, :, ListingField.REFERENCE_PRICE]
     for hour in range(40):
