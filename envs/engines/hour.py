@@ -25,12 +25,12 @@ from .layout import (
     N_SEGMENTS,
     ChannelState,
     ListingState,
-    Pending,
+    Offer,
     Report,
     StoreField,
     StoreState,
 )
-from .orders import close_run, end_of_hour_stock, mature_orders, midnight, place_order, receive_goods
+from .orders import close_run, end_of_hour_stock, mature_orders, midnight, place_order, receive_goods, wait_to_order
 from .rates import CLICK, CONVERSION, EXPOSURE, ORGANIC, PRICE, REQUESTS, fill_rates, find_cell
 from .streams import Purpose, normals, poisson, uniforms
 
@@ -138,14 +138,13 @@ def _serve_clicks(
                 store,
                 segment[s],
                 listing[k],
-                offer[k],
+                offer[k, Offer.PRICE],
                 state[k],
                 refunds[k],
                 report[k],
             )
         else:
-            pool = Pending.DAY_AD if u_delay < within_day else Pending.SLOW_AD
-            pending[k, s, pool if from_ad else pool + 1] += 1.0
+            wait_to_order(pending[k, s], 0 if u_delay < within_day else 1, from_ad, offer[k, Offer.PRICE])
     return clicks
 
 
@@ -300,7 +299,7 @@ def store_hour(
         midnight(seed, key, hour, day, store, listing, state, refunds, report)
         store_state[StoreState.SPENT_TODAY] = 0.0
     _move_market(seed, key, hour, store, store_state, channel_state)
-    mature_orders(seed, key, hour, day, False, store, segment, listing, offer, state, pending, refunds, report)
+    mature_orders(seed, key, hour, day, False, store, segment, listing, state, pending, refunds, report)
     expected = fill_rates(
         hour,
         hour_of_week,
@@ -345,7 +344,7 @@ def store_hour(
     _remember(store, channel_state, state, report)
     end_of_hour_stock(hour, store, listing, state)
     if hour + 1 >= store[StoreField.HOURS]:
-        close_run(seed, key, hour, day, store, segment, listing, offer, state, pending, refunds, report)
+        close_run(seed, key, hour, day, store, segment, listing, state, pending, refunds, report)
     store_state[StoreState.HOUR] = hour + 1.0
     for k in range(listing.shape[0]):
         for j in range(report.shape[1]):

@@ -188,6 +188,8 @@ class Pending(Field):
     DAY_ORGANIC = auto()
     SLOW_AD = auto()
     SLOW_ORGANIC = auto()
+    DAY_PRICE = auto()  # [fen per unit] mean list price that the waiting buyers saw when they clicked
+    SLOW_PRICE = auto()
 
 
 class Offer(Field):

@@ -13,7 +13,6 @@ from .layout import (
     Due,
     ListingField,
     ListingState,
-    Offer,
     Pending,
     Report,
     SegmentField,
@@ -35,7 +34,7 @@ def place_order(
     store: Any,
     segment: Any,
     listing: Any,
-    offer: Any,
+    price: float,
     state: Any,
     refunds: Any,
     report: Any,
@@ -45,7 +44,8 @@ def place_order(
     Args:
         day: midnights passed since the run began, the ring index of returns counts from it.
         delay_class: 0 same hour, 1 within about a day, 2 slow.
-        segment, listing, offer, state, refunds, report: rows of the buyer's segment and of the listing.
+        price: list price that the buyer was shown [fen per unit].
+        segment, listing, state, refunds, report: rows of the buyer's segment and of the listing.
     An order beyond stock is refused; the listing leaves the shop in the next hour.
     """
     u_lots, u_return, u_delay, u_review = uniforms(seed, key, hour, purpose, entity, 0)
@@ -56,7 +56,7 @@ def place_order(
         state[ListingState.REFUSED] = 1.0
         return
     unit_price = tier_price(
-        offer[Offer.PRICE],
+        price,
         lots,
         store[StoreField.TIER_LOTS_1],
         store[StoreField.TIER_LOTS_2],
@@ -86,6 +86,14 @@ def place_order(
 
 
 @procedure
+def wait_to_order(pending: Any, slow: int, from_ad: bool, price: float) -> None:
+    """A converting click joins those that will order later; `pending` is the row of its listing and segment."""
+    count = pending[Pending.DAY_AD + 2 * slow] + pending[Pending.DAY_ORGANIC + 2 * slow] + 1.0
+    pending[(Pending.DAY_AD if from_ad else Pending.DAY_ORGANIC) + 2 * slow] += 1.0
+    pending[Pending.DAY_PRICE + slow] += (price - pending[Pending.DAY_PRICE + slow]) / count
+
+
+@procedure
 def mature_orders(
     seed: Any,
     key: Any,
@@ -95,7 +103,6 @@ def mature_orders(
     store: Any,
     segment: Any,
     listing: Any,
-    offer: Any,
     state: Any,
     pending: Any,
     refunds: Any,
@@ -104,8 +111,9 @@ def mature_orders(
     """Clicks of earlier hours that order now, before this hour's visitors.
 
     Whether a waiting click came from an ad is drawn only once it orders, so that a click which another bid would have
-    turned from organic to paid keeps its order. With `closing`, all that will still order within the attribution window
-    do: the run-off of the plan.
+    turned from organic to paid keeps its order. A buyer pays the price shown at the click, not today's; those of one
+    segment who wait together pay the mean of theirs. So nobody gains by raising prices on buyers who have decided.
+    With `closing`, all that will still order within the attribution window do: the run-off of the plan.
     """
     day_hazard = store[StoreField.DAY_HAZARD]
     slow_hazard = store[StoreField.SLOW_HAZARD]
@@ -145,13 +153,15 @@ def mature_orders(
                         store,
                         segment[s],
                         listing[k],
-                        offer[k],
+                        pending[k, s, Pending.DAY_PRICE + slow],
                         state[k],
                         refunds[k],
                         report[k],
                     )
                 pending[k, s, Pending.DAY_AD + 2 * slow] = ad
                 pending[k, s, Pending.DAY_ORGANIC + 2 * slow] = waiting - ad
+                if waiting == 0.0:
+                    pending[k, s, Pending.DAY_PRICE + slow] = 0.0
 
 
 @procedure
@@ -229,7 +239,6 @@ def close_run(
     store: Any,
     segment: Any,
     listing: Any,
-    offer: Any,
     state: Any,
     pending: Any,
     refunds: Any,
@@ -240,7 +249,7 @@ def close_run(
     for k in range(listing.shape[0]):
         state[k, ListingState.STOCK] += state[k, ListingState.INCOMING]
         state[k, ListingState.INCOMING] = 0.0
-    mature_orders(seed, key, hour, day, True, store, segment, listing, offer, state, pending, refunds, report)
+    mature_orders(seed, key, hour, day, True, store, segment, listing, state, pending, refunds, report)
     for k in range(listing.shape[0]):
         for slot in range(REFUND_DAYS):
             settle_returns(store, refunds[k, slot], report[k])

@@ -13,7 +13,7 @@ from merchantgym.envs.engines.layout import (
     N_CHANNELS,
     ChannelState,
     ListingState,
-    Pending,
+    Offer,
     Report,
     StateArrays,
     StoreArrays,
@@ -21,7 +21,7 @@ from merchantgym.envs.engines.layout import (
     StoreState,
 )
 
-from .orders import Orders, close_books, midnight, place_orders, receive_goods, reorder, ripe_orders
+from .orders import Orders, close_books, midnight, place_orders, receive_goods, reorder, ripe_orders, wait_to_order
 from .rates import Floats, Rates, Rows, hour_rates
 
 
@@ -41,14 +41,14 @@ def oracle_hour(rng: Generator, arrays: StoreArrays, state: StateArrays, offer: 
     midnight(rng, np.flatnonzero(week % 24 == 0), day, arrays, state)
     _move_market(rng, arrays, state)
     ripe = ripe_orders(rng, arrays, state, np.arange(len(hour)), closing=False)
-    place_orders(rng, day, arrays, state, offer, ripe)
+    place_orders(rng, day, arrays, state, ripe)
     rates = hour_rates(hour, week, arrays, state, offer)
     lasted = _serve(rng, day, rates, arrays, state, offer)
     _count_impressions(rng, rates, lasted, state)
     state.store[:, StoreState.SERVED_SHARE] = lasted[:, 0]
     _remember(arrays, state)
     reorder(hour, arrays, state)
-    close_books(rng, np.flatnonzero(hour + 1 >= arrays.store[:, StoreField.HOURS]), day, arrays, state, offer)
+    close_books(rng, np.flatnonzero(hour + 1 >= arrays.store[:, StoreField.HOURS]), day, arrays, state)
     state.store[:, StoreState.HOUR] += 1.0
     state.total[:] += state.hour
 
@@ -91,10 +91,10 @@ def _serve(rng: Generator, day: Rows, rates: Rates, arrays: StoreArrays, state: 
     delay = rng.random(order.size)
     now, later = order[delay < same_hour], order[delay >= same_hour]
     slow = (delay >= within_day)[delay >= same_hour]
-    pool = np.where(slow, Pending.SLOW_AD, Pending.DAY_AD) + ~ad[later]
-    np.add.at(state.pending, (store[later], listing[later], segment[later], pool), 1.0)
-    at_once = Orders(store[now], listing[now], segment[now], np.zeros(now.size, dtype=np.intp), ad[now])
-    place_orders(rng, day, arrays, state, offer, at_once)
+    shown = offer[store, listing, Offer.PRICE]
+    wait_to_order(state, store[later], listing[later], segment[later], slow, ad[later], shown[later])
+    at_once = Orders(store[now], listing[now], segment[now], np.zeros(now.size, dtype=np.intp), ad[now], shown[now])
+    place_orders(rng, day, arrays, state, at_once)
     return lasted
 
 

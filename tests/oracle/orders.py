@@ -12,7 +12,7 @@ from merchantgym.envs.engines.layout import (
     Due,
     ListingField,
     ListingState,
-    Offer,
+    Pending,
     Report,
     SegmentField,
     StateArrays,
@@ -33,11 +33,10 @@ class Orders:
     segment: Rows
     delay: Rows  # 0 same hour, 1 within about a day, 2 slow
     from_ad: NDArray[np.bool_]
+    price: Floats  # [fen per unit] shown at the click
 
 
-def place_orders(
-    rng: Generator, day: Rows, arrays: StoreArrays, state: StateArrays, offer: Floats, orders: Orders
-) -> None:
+def place_orders(rng: Generator, day: Rows, arrays: StoreArrays, state: StateArrays, orders: Orders) -> None:
     """Quantity, stock, price tier, commission, and whether an order comes back or is reviewed."""
     store, listing = orders.store, orders.listing
     shop, goods = arrays.store[store], arrays.listing[store, listing]
@@ -51,13 +50,13 @@ def place_orders(
     state.listing[(*refused, ListingState.REFUSED)] = 1.0
 
     store, listing, lots, units, shop, goods = (a[sold] for a in (store, listing, lots, units, shop, goods))
-    delay, from_ad = orders.delay[sold], orders.from_ad[sold]
+    delay, from_ad, price = orders.delay[sold], orders.from_ad[sold], orders.price[sold]
     tier = np.where(
         lots >= shop[:, StoreField.TIER_LOTS_2],
         shop[:, StoreField.TIER_DISCOUNT_2],
         np.where(lots >= shop[:, StoreField.TIER_LOTS_1], shop[:, StoreField.TIER_DISCOUNT_1], 0.0),
     )
-    unit_price = np.maximum(np.floor(offer[store, listing, Offer.PRICE] * (1.0 - tier) + 0.5), 1.0)
+    unit_price = np.maximum(np.floor(price * (1.0 - tier) + 0.5), 1.0)
     revenue = units * unit_price
     cost = units * goods[:, ListingField.COST]
     fee = np.floor(revenue * shop[:, StoreField.COMMISSION_RATE] + 0.5)
@@ -96,12 +95,31 @@ def _within_stock(store: Rows, listing: Rows, units: Floats, state: StateArrays)
     return sold
 
 
+def wait_to_order(
+    state: StateArrays,
+    store: Rows,
+    listing: Rows,
+    segment: Rows,
+    slow: NDArray[np.bool_],
+    ad: NDArray[np.bool_],
+    price: Floats,
+) -> None:
+    """Converting clicks join those that will order later; those who wait together pay their clicks' mean price."""
+    pending = state.pending
+    counts = pending[..., : Pending.DAY_PRICE].reshape(*pending.shape[:3], 2, 2)
+    paid = counts.sum(axis=-1) * pending[..., Pending.DAY_PRICE :]
+    np.add.at(paid, (store, listing, segment, slow.astype(int)), price)
+    np.add.at(pending, (store, listing, segment, np.where(slow, Pending.SLOW_AD, Pending.DAY_AD) + ~ad), 1.0)
+    after = pending[..., : Pending.DAY_PRICE].reshape(*pending.shape[:3], 2, 2).sum(axis=-1)
+    pending[..., Pending.DAY_PRICE :] = np.where(after > 0.0, paid / np.maximum(after, 1.0), 0.0)
+
+
 def ripe_orders(rng: Generator, arrays: StoreArrays, state: StateArrays, rows: Rows, closing: bool) -> Orders:
     """Clicks of earlier hours that order now; with `closing`, all that will within the attribution window."""
     hazard = arrays.store[rows][:, [StoreField.DAY_HAZARD, StoreField.SLOW_HAZARD]]
     if closing:
         hazard = 1.0 - (1.0 - hazard) ** arrays.store[rows, StoreField.ATTRIBUTION_HOURS, None]
-    row, listing, segment, pool = np.nonzero(state.pending[rows])
+    row, listing, segment, pool = np.nonzero(state.pending[rows][..., : Pending.DAY_PRICE])
     waiting = state.pending[rows[row], listing, segment, pool].astype(int)
     ripe = rng.binomial(waiting, hazard[row, pool // 2])
     state.pending[rows[row], listing, segment, pool] -= ripe
@@ -109,7 +127,8 @@ def ripe_orders(rng: Generator, arrays: StoreArrays, state: StateArrays, rows: R
     # Those of one segment with one kind of delay come in any order, from ads or not.
     order = np.lexsort((rng.random(row.size), pool // 2, segment, listing, row))
     row, listing, segment, pool = (a[order] for a in (row, listing, segment, pool))
-    return Orders(rows[row], listing, segment, 1 + pool // 2, pool % 2 == 0)
+    price = state.pending[rows[row], listing, segment, Pending.DAY_PRICE + pool // 2]
+    return Orders(rows[row], listing, segment, 1 + pool // 2, pool % 2 == 0, price)
 
 
 def receive_goods(hour: Rows, state: StateArrays) -> None:
@@ -166,12 +185,12 @@ def midnight(rng: Generator, rows: Rows, day: Rows, arrays: StoreArrays, state: 
     state.store[rows, StoreState.SPENT_TODAY] = 0.0
 
 
-def close_books(rng: Generator, rows: Rows, day: Rows, arrays: StoreArrays, state: StateArrays, offer: Floats) -> None:
+def close_books(rng: Generator, rows: Rows, day: Rows, arrays: StoreArrays, state: StateArrays) -> None:
     """After the last hour: goods on the way arrive, late orders are placed, and every return is booked."""
     if not rows.size:
         return
     state.listing[rows, :, ListingState.STOCK] += state.listing[rows, :, ListingState.INCOMING]
     state.listing[rows, :, ListingState.INCOMING] = 0.0
-    place_orders(rng, day, arrays, state, offer, ripe_orders(rng, arrays, state, rows, closing=True))
+    place_orders(rng, day, arrays, state, ripe_orders(rng, arrays, state, rows, closing=True))
     for slot in range(REFUND_DAYS):
         _settle(rows, np.full(rows.size, slot), arrays, state)

@@ -74,6 +74,7 @@ def test_quantities_of_a_segment(segment: int) -> None:
     arrays, state, offer = quiet(2000)
     arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
     state.pending[:, :, segment, Pending.SLOW_ORGANIC] = 1
+    state.pending[:, :, segment, Pending.SLOW_PRICE] = 2000.0  # [fen] shown at the click
     run_engine(arrays, state, offer, 1)
     hour = state.hour[:, 0]
     assert (hour[:, Report.ORDERS_SLOW] == 1.0).all()
