@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module, metadata, resources
 from pathlib import Path
@@ -165,6 +166,8 @@ def _task(verb: str, refusals: tuple[type[Exception], ...]) -> Callable[[Any], N
         except refusals as error:
             if {entry.name for entry in folder.iterdir()} <= {".hydra", f"{verb}.log"}:
                 shutil.rmtree(folder)  # refused before any work: leave nothing behind
+                with suppress(OSError):
+                    folder.parent.rmdir()  # unless it holds other runs
             raise Refused(_one_line(error)) from error
 
     return task

@@ -86,6 +86,34 @@ def test_same_seed_same_rows(here: Path) -> None:
     assert one == two
 
 
+def test_a_policy_is_trained_exported_and_evaluated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training = "training={stores: 8, validation_stores: 4, seeds: 2, planner: rule}"
+    tiny = ["agent.slots=8", "agent.decisions=7", "agent.steps=2688", "agent.batch=56", "agent.evaluations=2"]
+    shared = ["progress=false", "tracking.enabled=false"]
+    assert cli.main(["train", "run=taught", "threads=2", training, *tiny, *shared]) == 0
+    assert (here / "outputs/taught/learning.png").is_file()
+    curves = [np.load(here / f"outputs/taught/ppo/seed-{seed}/curve.npz")["profit"] for seed in (0, 1)]
+    assert curves[0][0] == curves[1][0]  # before training both are the base controller
+    assert curves[0][-1] != curves[1][-1]
+
+    assert cli.main(["export", "run=exported", "stores=4", "observations=1000", "progress=false", *tiny]) == 0
+    bundle = here / "outputs/exported/bundle"
+    assert json.loads((bundle / "parity.json").read_text())["largest"] < 1e-6
+    assert cli.main(["evaluate", f"executor={bundle}", "run=served", "stores=4", *shared]) == 0
+    row = json.loads((here / "outputs/served/evaluation.json").read_text())[0]
+    assert (row["executor"], row["kind"], row["stores"]) == ("ppo", "learned", 4)
+    assert "Parity over" in capsys.readouterr().out
+
+
+def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], here: Path) -> None:
+    assert "no trained policy" in refusal("export")
+    assert "source(='nowhere')" in refusal("export", "source=nowhere")
+    assert "observations(=10)" in refusal("export", "observations=10")
+    message = refusal("evaluate", "executor=nobody")
+    for part in ("executor(='nobody')", "value_pid", "bundle"):
+        assert part in message
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [

@@ -106,12 +106,12 @@ def wait_to_order(
 ) -> None:
     """Converting clicks join those that will order later; those who wait together pay their clicks' mean price."""
     pending = state.pending
-    counts = pending[..., : Pending.DAY_PRICE].reshape(*pending.shape[:3], 2, 2)
-    paid = counts.sum(axis=-1) * pending[..., Pending.DAY_PRICE :]
-    np.add.at(paid, (store, listing, segment, slow.astype(int)), price)
+    group, place = np.unique(np.stack([store, listing, segment, slow]), axis=1, return_inverse=True)
+    at = tuple(group[:3])
+    before = pending[(*at, Pending.DAY_AD + 2 * group[3])] + pending[(*at, Pending.DAY_ORGANIC + 2 * group[3])]
+    paid = before * pending[(*at, Pending.DAY_PRICE + group[3])] + np.bincount(place, price, len(before))
+    pending[(*at, Pending.DAY_PRICE + group[3])] = paid / (before + np.bincount(place, minlength=len(before)))
     np.add.at(pending, (store, listing, segment, np.where(slow, Pending.SLOW_AD, Pending.DAY_AD) + ~ad), 1.0)
-    after = pending[..., : Pending.DAY_PRICE].reshape(*pending.shape[:3], 2, 2).sum(axis=-1)
-    pending[..., Pending.DAY_PRICE :] = np.where(after > 0.0, paid / np.maximum(after, 1.0), 0.0)
 
 
 def ripe_orders(rng: Generator, arrays: StoreArrays, state: StateArrays, rows: Rows, closing: bool) -> Orders:
@@ -120,14 +120,16 @@ def ripe_orders(rng: Generator, arrays: StoreArrays, state: StateArrays, rows: R
     if closing:
         hazard = 1.0 - (1.0 - hazard) ** arrays.store[rows, StoreField.ATTRIBUTION_HOURS, None]
     row, listing, segment, pool = np.nonzero(state.pending[rows][..., : Pending.DAY_PRICE])
-    waiting = state.pending[rows[row], listing, segment, pool].astype(int)
-    ripe = rng.binomial(waiting, hazard[row, pool // 2])
-    state.pending[rows[row], listing, segment, pool] -= ripe
-    row, listing, segment, pool = (np.repeat(a, ripe) for a in (row, listing, segment, pool))
+    place = (rows[row], listing, segment)
+    price = state.pending[(*place, Pending.DAY_PRICE + pool // 2)]
+    ripe = rng.binomial(state.pending[(*place, pool)].astype(int), hazard[row, pool // 2])
+    state.pending[(*place, pool)] -= ripe
+    left = state.pending[(*place, pool)] + state.pending[(*place, pool ^ 1)]  # of both origins
+    state.pending[(*place, Pending.DAY_PRICE + pool // 2)] = np.where(left > 0.0, price, 0.0)
+    row, listing, segment, pool, price = (np.repeat(a, ripe) for a in (row, listing, segment, pool, price))
     # Those of one segment with one kind of delay come in any order, from ads or not.
     order = np.lexsort((rng.random(row.size), pool // 2, segment, listing, row))
-    row, listing, segment, pool = (a[order] for a in (row, listing, segment, pool))
-    price = state.pending[rows[row], listing, segment, Pending.DAY_PRICE + pool // 2]
+    row, listing, segment, pool, price = (a[order] for a in (row, listing, segment, pool, price))
     return Orders(rows[row], listing, segment, 1 + pool // 2, pool % 2 == 0, price)
 
 

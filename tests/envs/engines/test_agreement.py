@@ -121,8 +121,10 @@ def shocked(midway: World) -> World:
 
 
 def promoted(midway: World) -> World:
+    """A promotion day, and prices a fifth lower than those who wait have seen."""
     world = multiply(midway, 100, 10)
     world.arrays.calendar[:, 33:36] = 1.0
+    world.offer[:, :, Offer.PRICE] = np.round(0.8 * world.offer[:, :, Offer.PRICE])
     return world
 
 
@@ -179,6 +181,7 @@ def outcome(world: World, state: StateArrays) -> dict[str, Floats]:
     for pool in Pending:
         found[f"pending {pool.name}"] = state.pending[:, :, :, pool].sum(axis=(1, 2))
         found[f"pending {pool.name} by segment"] = state.pending[:, :, :, pool].sum(axis=1) @ np.arange(4)
+    assert ((state.pending[..., Pending.DAY_PRICE :] > 0.0) == (_waiting(state) > 0.0)).all()
     for due in Due:
         found[f"due {due.name}"] = state.refunds[:, :, :, due].sum(axis=(1, 2))
     found["due days"] = state.refunds[:, :, :, Due.RETURNS].sum(axis=1) @ np.arange(28)
@@ -187,6 +190,12 @@ def outcome(world: World, state: StateArrays) -> dict[str, Floats]:
     for field in ChannelState:
         found[f"channel {field.name}"] = state.channel[:, :, field] @ [1.0, 2.0]
     return found
+
+
+def _waiting(state: StateArrays) -> Floats:
+    """Waiting clicks of both origins, (B, K, S, kind of delay)."""
+    counts = state.pending[..., : Pending.DAY_PRICE]
+    return counts.reshape(*counts.shape[:3], 2, 2).sum(axis=-1)
 
 
 def of_stores(values: Floats) -> Floats:

@@ -41,11 +41,22 @@ def quiet(rows: int, visitors: bool = False, days: int = 60) -> tuple[StoreArray
     return arrays, state, flat_offer(rows, [[0.6]], [[PRICE]])
 
 
+def wait(state: StateArrays, segment: int | slice, pool: Pending, clicks: int, price: float = PRICE) -> None:
+    """Let so many clicks wait in a pool of every store, each having seen the price."""
+    state.pending[:, :, segment, pool] = clicks
+    state.pending[:, :, segment, Pending.DAY_PRICE + pool // 2] = price
+
+
+def waiting_in(state: StateArrays) -> Floats:
+    """Waiting clicks of each store, (B,)."""
+    return state.pending[..., : Pending.DAY_PRICE].sum(axis=(1, 2, 3))
+
+
 def test_each_waiting_click_orders_once_with_its_hazard() -> None:
     arrays, state, offer = quiet(400)
     waiting = {Pending.DAY_AD: 40, Pending.DAY_ORGANIC: 30, Pending.SLOW_AD: 600, Pending.SLOW_ORGANIC: 60}
     for pool, count in waiting.items():
-        state.pending[:, :, :, pool] = count
+        wait(state, slice(None), pool, count)
     run_engine(arrays, state, offer, 1)
     hour = state.hour[:, 0]
     for column, pools, hazard in (
@@ -61,11 +72,35 @@ def test_each_waiting_click_orders_once_with_its_hazard() -> None:
     for _ in range(100):
         run_engine(arrays, state, offer, 1)
         gone = state.total[:, 0, ORDERS].sum(axis=1)
-        assert (gone + state.pending.sum(axis=(1, 2, 3)) == 4 * sum(waiting.values())).all()
+        assert (gone + waiting_in(state) == 4 * sum(waiting.values())).all()
     assert state.pending[..., Pending.DAY_AD].mean() < 0.01
     slow = 4 * 660 * (1.0 - 1.0 / 120.0) ** 101
-    left = state.pending[..., Pending.SLOW_AD :].sum(axis=(1, 2, 3))
+    left = state.pending[..., Pending.SLOW_AD : Pending.DAY_PRICE].sum(axis=(1, 2, 3))
     assert left.mean() == pytest.approx(slow, abs=4.0 * np.sqrt(slow / 400))
+
+
+def test_those_who_wait_pay_the_mean_of_the_prices_they_saw() -> None:
+    """Whatever is asked when they order."""
+    arrays, state, offer = quiet(500)
+    arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
+    wait(state, 0, Pending.SLOW_AD, 1, price=1600.0)
+    run_engine(arrays, state, offer, 1)
+    paid = state.hour[:, 0, Report.REVENUE] / state.hour[:, 0, Report.UNITS]
+    assert set(np.unique(paid)) <= {1600.0, 1552.0, 1504.0}  # list price and two tiers
+    assert (state.pending == 0.0).all()
+
+    arrays, state, offer = quiet(500, visitors=True)
+    arrays.store[:, [StoreField.SHARE_SAME_HOUR, StoreField.SHARE_WITHIN_DAY]] = 0.0
+    arrays.listing[:, :, ListingField.RELEVANCE] = 3.0  # most clicks order, all of them slowly
+    wait(state, 0, Pending.SLOW_AD, 2, price=1000.0)
+    arrays.store[:, StoreField.SLOW_HAZARD] = 0.0
+    run_engine(arrays, state, offer, 1)
+    counts = state.pending[:, 0, :, Pending.SLOW_AD] + state.pending[:, 0, :, Pending.SLOW_ORGANIC]
+    price = state.pending[:, 0, :, Pending.SLOW_PRICE]
+    expected = (2.0 * 1000.0 + PRICE * (counts[:, 0] - 2.0)) / counts[:, 0]
+    assert counts[:, 0].mean() > 4.0
+    assert price[:, 0] == pytest.approx(expected)
+    assert price[:, 1] == pytest.approx(np.where(counts[:, 1] > 0.0, PRICE, 0.0))
 
 
 @pytest.mark.parametrize("segment", range(4))
@@ -73,8 +108,7 @@ def test_quantities_of_a_segment(segment: int) -> None:
     """Whole minimum orders of 5; 1 + a negative binomial; price tiers from 4 and 10 of them."""
     arrays, state, offer = quiet(2000)
     arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
-    state.pending[:, :, segment, Pending.SLOW_ORGANIC] = 1
-    state.pending[:, :, segment, Pending.SLOW_PRICE] = 2000.0  # [fen] shown at the click
+    wait(state, segment, Pending.SLOW_ORGANIC, 1)
     run_engine(arrays, state, offer, 1)
     hour = state.hour[:, 0]
     assert (hour[:, Report.ORDERS_SLOW] == 1.0).all()
@@ -98,7 +132,7 @@ def test_an_order_beyond_stock_is_refused_and_the_listing_leaves_the_shop_in_the
     arrays.store[:, StoreField.START_HOUR] = 5
     arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
     state.listing[:, :, ListingState.STOCK] = 4.0  # the least order is 5
-    state.pending[:, :, 0, Pending.SLOW_AD] = 2
+    wait(state, 0, Pending.SLOW_AD, 2)
     run_engine(arrays, state, offer, 1)
     hour = state.hour[:, 0]
     assert (hour[:, Report.REFUSED] >= 2.0).all()
@@ -128,7 +162,7 @@ def test_a_larger_order_is_refused_where_a_smaller_one_would_be_served() -> None
     arrays, state, offer = quiet(2000)
     arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
     state.listing[:, :, ListingState.STOCK] = 12.0
-    state.pending[:, :, 3, Pending.SLOW_AD] = 3  # large buyers
+    wait(state, 3, Pending.SLOW_AD, 3)  # large buyers
     run_engine(arrays, state, offer, 1)
     hour = state.hour[:, 0]
     assert (hour[:, Report.ORDERS_SLOW] + hour[:, Report.REFUSED] == 3.0).all()
@@ -165,7 +199,7 @@ def returning(rows: int) -> tuple[StoreArrays, StateArrays, Floats]:
     arrays.listing[:, :, ListingField.RETURN_PROBABILITY] = 1.0
     arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
     arrays.store[:, StoreField.COMPLAINT_SHARE] = 0.25
-    state.pending[:, :, 1, Pending.SLOW_AD] = 20
+    wait(state, 1, Pending.SLOW_AD, 20)
     run_engine(arrays, state, offer, 1)
     return arrays, state, offer
 
@@ -212,7 +246,7 @@ def test_reviews_come_after_orders_and_carry_stars() -> None:
     arrays.store[:, StoreField.REVIEW_RATE] = 0.25
     arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
     arrays.listing[:, :, ListingField.STAR_PROBABILITY] = 0.8
-    state.pending[:, :, 0, Pending.SLOW_AD] = 80
+    wait(state, 0, Pending.SLOW_AD, 80)
     run_engine(arrays, state, offer, 1)
     waiting = state.listing[:, 0, ListingState.PENDING_REVIEWS].copy()
     assert waiting.mean() == pytest.approx(20.0, abs=4.0 * np.sqrt(80 * 0.25 * 0.75 / 300))
@@ -234,8 +268,8 @@ def test_the_books_are_closed_after_the_last_hour() -> None:
     arrays.listing[:, :, ListingField.RETURN_PROBABILITY] = 0.5
     arrays.store[:, StoreField.ATTRIBUTION_HOURS] = 100.0
     run_engine(arrays, state, offer, 47)
-    state.pending[:, :, 0, Pending.SLOW_AD] = 30
-    state.pending[:, :, 0, Pending.DAY_ORGANIC] = 8
+    wait(state, 0, Pending.SLOW_AD, 30)
+    wait(state, 0, Pending.DAY_ORGANIC, 8)
     state.listing[:, 0, ListingState.STOCK], state.listing[:, 0, ListingState.INCOMING] = 0.0, 1e6
     state.listing[:, 0, ListingState.ARRIVAL_HOUR] = 60.0
     run_engine(arrays, state, offer, 1)
@@ -243,7 +277,7 @@ def test_the_books_are_closed_after_the_last_hour() -> None:
     keep = 1.0 - 1.0 / 120.0
     expected = 30.0 * (1.0 - keep**101)  # the last hour itself, refused for want of goods, and 100 more
     refused = hour[:, Report.REFUSED]
-    assert (hour[:, Report.ORDERS_SLOW] + hour[:, Report.ORDERS_WITHIN_DAY] + refused + _waiting(state) == 38.0).all()
+    assert (hour[:, Report.ORDERS_SLOW] + hour[:, Report.ORDERS_WITHIN_DAY] + refused + waiting_in(state) == 38.0).all()
     error = np.sqrt(30.0 * (1.0 - keep**101) * keep**101 / 300)
     refused_slow = 30.0 / 120.0
     assert hour[:, Report.ORDERS_SLOW].mean() == pytest.approx(expected - refused_slow, abs=4.0 * error + 0.1)
@@ -256,17 +290,13 @@ def test_the_books_are_closed_after_the_last_hour() -> None:
     assert (state.listing[:, 0, ListingState.INCOMING] == 0.0).all()
 
 
-def _waiting(state: StateArrays) -> Floats:
-    return state.pending.sum(axis=(1, 2, 3))
-
-
 def test_the_ring_of_days_is_long_enough_for_the_longest_return() -> None:
     """Returns due 27 days after any day of a long run fall into a slot of their own."""
     arrays, state, offer = quiet(20, days=90)
     arrays.listing[:, :, ListingField.RETURN_PROBABILITY] = 1.0
     arrays.store[:, [StoreField.SLOW_HAZARD, StoreField.RETURN_HAZARD]] = 1.0, 1e-9
     for day in range(60):
-        state.pending[:, :, 0, Pending.SLOW_AD] = 1
+        wait(state, 0, Pending.SLOW_AD, 1)
         run_engine(arrays, state, offer, 24)
         assert (state.total[:, 0, ORDERS].sum(axis=1) == day + 1).all()
         assert (state.total[:, 0, Report.RETURNS] == max(day - (REFUND_DAYS - 2), 0)).all()
