@@ -103,8 +103,8 @@ class Plan(_Part):
     listings: tuple[ListingPlan, ...] = Field(min_length=1)
     channel_split: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], _table(CHANNELS, 1)]
     # channel_split is a hard cap on each channel's share of the plan's budget, 1 = no cap
-    budget_total: float = Field(ge=0.01)  # [CNY] at least a fen
-    budget_daily: float = Field(ge=0.01)  # [CNY]
+    budget_total: float = Field(gt=0)  # [CNY]; less than a fen counts as one
+    budget_daily: float = Field(gt=0)  # [CNY]
     roi_floor: float = Field(ge=0)  # [attributed GMV / ad spend], 0 = none
     promotions: tuple[Promotion, ...] = Field(default=(), max_length=MAX_PROMOTIONS)
     allow_below_cost: bool = False

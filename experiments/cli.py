@@ -117,9 +117,9 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _chosen(defaults: Sequence[Any]) -> dict[str, Any]:
-    """Group -> option of a Hydra defaults list, without its `_self_`, `override` and package marks."""
+    """Group -> option of a Hydra defaults list, without `_self_`, `override` and what stands under a name of its own."""
     pairs = [pair for entry in defaults if isinstance(entry, dict) for pair in entry.items()]
-    return {key.split()[-1].split("@")[0].lstrip("/"): option for key, option in pairs}
+    return {key.split()[-1].lstrip("/"): option for key, option in pairs if "@" not in key}
 
 
 def _run(verb: str, words: Sequence[str]) -> int:

@@ -82,7 +82,7 @@ def odd_plan(opened: OpenStores, number: int, rng: np.random.Generator) -> Plan:
     """A plan as odd as a planner may write it: bids and prices of any size, short, tiny, or with caps of zero."""
     office = opened.offices[number]
     base = platform_plan(office)
-    total = float(rng.choice([1.0, 0.1 * office.budget, office.budget]))
+    total = float(rng.choice([0.3, 0.1 * office.budget, office.budget]))
     listings = tuple(
         listing.model_copy(
             update={

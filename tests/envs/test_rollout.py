@@ -277,9 +277,11 @@ def test_bids_of_paused_listings_do_not_count_in_a_trace(opened: OpenStores, pla
 
 
 def test_after_a_plans_end_its_trace_is_silent(opened: OpenStores, mixed: list[Plan]) -> None:
-    episodes = rollout(Wave(), opened, mixed, SEED, trace=True)
+    rich = [plan.model_copy(update={"budget_daily": plan.budget_total}) for plan in mixed]
+    episodes = rollout(Wave(), opened, rich, SEED, trace=True)
     trace = episodes.trace
     assert isinstance(trace, Trace)
+    assert trace.win_share[23, 2].min() > 0.0  # there is something to fall silent
     for i, days in enumerate(DAYS):
         for name in ("spend", "gmv", "profit", "orders", "clicks", "impressions", "win_share"):
             values = getattr(trace, name)[:, i]

@@ -122,7 +122,7 @@ def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], h
         (["executors=[pid,pid]"], ["executors", "'pid'", "twice"]),
         (["stores=1"], ["stores(=1)", ">= 2"]),
         (["controllers.pid.gains.proportional=-1"], ["proportional", "-1"]),
-        (["controllers.pid.gains={p: 1}"], ["gains.p", "proportional"]),
+        (["+controllers.pid.gains.p=1"], ["gains.p", "proportional"]),
         (["catalogue.path=nowhere.csv"], ["catalogue.path", "nowhere.csv", "catalogue.path=null"]),
         (["catalogue.as_of=yesterday"], ["catalogue.as_of", "yesterday", "2025-06-01"]),
         (["market.rank.flywheel.value=-1"], ["market.flywheel", "-1"]),
