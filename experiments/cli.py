@@ -117,7 +117,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _chosen(defaults: Sequence[Any]) -> dict[str, Any]:
-    """Group -> option of a Hydra defaults list, without `_self_`, `override` and what stands under a name of its own."""
+    """Group -> option of a Hydra defaults list, without `_self_`, `override` and what has a name of its own."""
     pairs = [pair for entry in defaults if isinstance(entry, dict) for pair in entry.items()]
     return {key.split()[-1].lstrip("/"): option for key, option in pairs if "@" not in key}
 
