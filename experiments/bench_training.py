@@ -24,6 +24,8 @@ _STEPS = 64 * _SLOTS
 class TrivialVecEnv(VecEnv):
     """Same spaces and slots, no world: observations of zeros, rewards of zero."""
 
+    render_mode: str | None = None
+
     def __init__(self, slots: int, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
         super().__init__(slots, observation_space, action_space)
         assert observation_space.shape is not None
