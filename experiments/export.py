@@ -7,7 +7,8 @@ from omegaconf import DictConfig
 
 from merchantgym.agents.bundle import export_bundle
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.agents.ppo import load_trained, settings_from_mapping
+from merchantgym.agents.ppo import load_trained
+from merchantgym.agents.ppo_settings import settings_from_mapping
 
 from .learning import LEARNED, base_of
 from .setting import Setting, check_names, progress_bars, read_setting, write_plans

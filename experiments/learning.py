@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.agents.ppo import PpoSettings, Trained, settings_from_mapping, train_ppo
+from merchantgym.agents.ppo import Trained, train_ppo
+from merchantgym.agents.ppo_settings import PpoSettings, settings_from_mapping
 from merchantgym.controllers import CONTROLLERS, make_controller
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.rollout import rollout

@@ -8,7 +8,8 @@ import torch
 
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.agents.policy import Correction
-from merchantgym.agents.ppo import PpoSettings, Trained, load_trained, settings_from_mapping, train_ppo
+from merchantgym.agents.ppo import Trained, load_trained, train_ppo
+from merchantgym.agents.ppo_settings import PpoSettings, settings_from_mapping
 from merchantgym.agents.residual import ResidualActor
 from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor
