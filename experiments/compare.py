@@ -22,12 +22,19 @@ from merchantgym.envs.population import open_catalogue
 from . import plots
 from .evaluation import Arm, plot_trace, score, without_trace, write_stores
 from .learning import LEARNED, Learned, TrainingJob, curve_of, learn, read_job
-from .setting import Setting, check_names, controller, progress_bars, read_setting, write_plans
+from .setting import (
+    SHOP_RUN,
+    TEST_RUN,
+    Setting,
+    check_names,
+    controller,
+    open_tracker,
+    progress_bars,
+    read_setting,
+    write_plans,
+)
 from .table import Row, build_rows, numbers, print_table, write_json
 from .tracking import Tracker
-
-_TEST_RUN = 7_001  # what happens on the held-out stores; never used in training or validation
-_SHOP_RUN = 8_001  # what happens in the merchant's own shop
 
 
 @dataclass(frozen=True)
@@ -46,22 +53,17 @@ def run(config: DictConfig) -> None:
     setting = read_setting(config)
     comparison = read_comparison(setting)
     console = setting.console()
-    tracking = setting.config["tracking"]
-    with Tracker(
-        tracking["uri"] if tracking["enabled"] else None,
-        tracking["experiment"],
-        str(setting.config["run"]),
-        setting.output,
-        setting.config,
-        setting.scenario_hash,
-        console.print,
-    ) as tracker:
+    with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
             learned = _learn(setting, comparison, bars)
             opened = setting.population.open("test", comparison.stores, threads=setting.threads)
-            arms = _score_all(setting, comparison, opened, learned, _TEST_RUN, "stores", bars)
+            arms = _score_all(setting, comparison, opened, learned, setting.run_seed(TEST_RUN), "stores", bars)
             shop = comparison.shop
-            own = _score_all(setting, comparison, shop, learned, _SHOP_RUN, "own shop", bars) if shop else []
+            own = (
+                _score_all(setting, comparison, shop, learned, setting.run_seed(SHOP_RUN), "own shop", bars)
+                if shop
+                else []
+            )
         rows = build_rows([arm.result for arm in arms], np.random.default_rng(setting.seed))
         _write(setting, comparison, arms, own, rows, learned)
         _log(tracker, setting, arms, rows, learned)
@@ -127,7 +129,7 @@ def _score_all(
                     actors,
                     opened,
                     plans,
-                    setting.seed * 100_003 + run_seed,
+                    run_seed,
                     threads=setting.threads,
                     trace=planner == comparison.job.planner,
                     progress=partial(_advance, bars, task),

@@ -11,11 +11,8 @@ from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
 
 from .evaluation import score, write_stores
-from .setting import Setting, check_names, controller, progress_bars, read_setting, write_plans
+from .setting import TEST_RUN, Setting, check_names, controller, open_tracker, progress_bars, read_setting, write_plans
 from .table import build_rows, numbers, print_table, write_json
-from .tracking import Tracker
-
-_TEST_RUN = 7_001  # as in compare: the same stores meet the same chance
 
 
 def run(config: DictConfig) -> None:
@@ -26,16 +23,7 @@ def run(config: DictConfig) -> None:
     if stores < 2:
         raise ValueError(f"stores(={stores}) must be >= 2: an interval needs two")
     actor = read_executor(setting, str(setting.config["executor"]))
-    tracking = setting.config["tracking"]
-    with Tracker(
-        tracking["uri"] if tracking["enabled"] else None,
-        tracking["experiment"],
-        str(setting.config["run"]),
-        setting.output,
-        setting.config,
-        setting.scenario_hash,
-        setting.console().print,
-    ) as tracker:
+    with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
             opened = setting.population.open("test", stores, threads=setting.threads)
             _, plans = write_plans(planner, opened)
@@ -45,7 +33,7 @@ def run(config: DictConfig) -> None:
                 [actor],
                 opened,
                 plans,
-                setting.seed * 100_003 + _TEST_RUN,
+                setting.run_seed(TEST_RUN),
                 threads=setting.threads,
                 progress=lambda done, work: bars.update(task, completed=done, total=work),
             )

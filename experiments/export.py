@@ -11,9 +11,7 @@ from merchantgym.agents.ppo import load_trained
 from merchantgym.agents.ppo_settings import settings_from_mapping
 
 from .learning import LEARNED, base_of
-from .setting import Setting, check_names, progress_bars, read_setting, write_plans
-
-_PARITY_RUN = 9_001
+from .setting import PARITY_RUN, Setting, check_names, progress_bars, read_setting, write_plans
 
 
 def run(config: DictConfig) -> None:
@@ -36,7 +34,7 @@ def run(config: DictConfig) -> None:
             setting.output / "bundle",
             opened,
             plans,
-            seed=setting.seed * 100_003 + _PARITY_RUN,
+            seed=setting.run_seed(PARITY_RUN),
             observations=observations,
             tolerance=tolerance,
             scenario=setting.scenario.name,

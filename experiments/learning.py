@@ -22,11 +22,9 @@ from merchantgym.envs.actor import Actor
 from merchantgym.envs.rollout import rollout
 
 from .plots import Curve
-from .setting import Setting, check_names, controller, write_plans
+from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, check_names, controller, write_plans
 
 LEARNED = ("ppo",)
-_TRAINING_RUN = 5_001  # seeds of what happens in training and in validation; those of the test are others
-_VALIDATION_RUN = 6_001
 
 Report = Callable[[int, int], None]
 
@@ -116,7 +114,7 @@ def _train(setting: Setting, job: TrainingJob, name: str, seed: int, threads: in
     held = setting.population.open("validation", job.validation_stores, threads=threads)
     _, plans = write_plans(job.planner, opened)
     _, held_plans = write_plans(job.planner, held)
-    run_seed = setting.seed * 100_003 + _VALIDATION_RUN
+    run_seed = setting.run_seed(VALIDATION_RUN)
 
     def validate(actor: Actor) -> float:
         return float(rollout(actor, held, held_plans, run_seed, threads=threads).profit.mean())
@@ -126,7 +124,7 @@ def _train(setting: Setting, job: TrainingJob, name: str, seed: int, threads: in
         base_of(setting, job.settings),
         opened,
         plans,
-        seed=setting.seed * 100_003 + _TRAINING_RUN + seed,
+        seed=setting.run_seed(TRAINING_RUN) + seed,
         folder=seed_folder(setting, name, seed),
         reward=setting.reward,
         validate=validate,
@@ -176,7 +174,7 @@ def _baselines(setting: Setting, job: TrainingJob) -> dict[str, float]:
     """Mean profit of the controllers on the validation stores: the lines that a learning curve is read against."""
     held = setting.population.open("validation", job.validation_stores, threads=setting.threads)
     _, plans = write_plans(job.planner, held)
-    seed = setting.seed * 100_003 + _VALIDATION_RUN
+    seed = setting.run_seed(VALIDATION_RUN)
     names = [name for name in CONTROLLERS if name in setting.config["controllers"] and name != "random"]
     return {
         name: float(rollout(controller(setting.config, name), held, plans, seed, threads=setting.threads).profit.mean())

@@ -23,6 +23,15 @@ from merchantgym.envs.population import Population
 from merchantgym.envs.reward import RewardWeights, reward_from_mapping
 from merchantgym.envs.scenario import Scenario, scenario_from_mapping
 
+from .tracking import Tracker
+
+TRAINING_RUN = 5_001
+VALIDATION_RUN = 6_001
+TEST_RUN = 7_001  # the same in compare and evaluate: the same stores meet the same chance
+SHOP_RUN = 8_001
+PARITY_RUN = 9_001
+"""What a run is for; see `Setting.run_seed`."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -44,6 +53,10 @@ class Setting:
         """Twelve digits that change with the scenario, the market and the population's seed."""
         parts = {name: self.config[name] for name in ("scenario", "market", "population_seed")}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    def run_seed(self, purpose: int) -> int:
+        """Seed of what happens in the runs of one purpose: no two purposes share chance."""
+        return self.seed * 100_003 + purpose
 
     def console(self) -> Console:
         """Where tables and lines go; silent if the configuration says so."""
@@ -70,6 +83,20 @@ def read_setting(config: DictConfig) -> Setting:
         config=plain,
         show_progress=bool(plain["progress"]) and not plain["quiet"],
         quiet=bool(plain["quiet"]),
+    )
+
+
+def open_tracker(setting: Setting) -> Tracker:
+    """The tracker that the configuration names, to be entered; it keeps nothing where tracking is off."""
+    tracking = setting.config["tracking"]
+    return Tracker(
+        tracking["uri"] if tracking["enabled"] else None,
+        tracking["experiment"],
+        str(setting.config["run"]),
+        setting.output,
+        setting.config,
+        setting.scenario_hash,
+        setting.console().print,
     )
 
 

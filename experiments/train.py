@@ -5,24 +5,14 @@ from omegaconf import DictConfig
 
 from . import plots
 from .learning import curve_of, learn, read_job
-from .setting import progress_bars, read_setting
-from .tracking import Tracker
+from .setting import open_tracker, progress_bars, read_setting
 
 
 def run(config: DictConfig) -> None:
     """Carry out `merchantgym train`. Raises: ValueError: names the entry that is not allowed, before any work."""
     setting = read_setting(config)
     job = read_job(setting)
-    tracking = setting.config["tracking"]
-    with Tracker(
-        tracking["uri"] if tracking["enabled"] else None,
-        tracking["experiment"],
-        str(setting.config["run"]),
-        setting.output,
-        setting.config,
-        setting.scenario_hash,
-        setting.console().print,
-    ) as tracker:
+    with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
             learned = learn(setting, job, "ppo", bars)
         plots.learning_curves({"ppo": curve_of(learned)}, learned[0].baselines, setting.output / "learning.png")
