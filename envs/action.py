@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .engines.layout import N_CHANNELS, FloatArray, ListingField, Offer
 from .market.compiled import procedure
+from .market.numeric import exponential
 from .market.parameters import CHANNELS
 from .plan import MAX_PROMOTIONS
 from .task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING, PlanField, PlanListing, action_size
@@ -54,13 +55,17 @@ def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: A
         if plan[first] <= hour < plan[first + 1]:
             promotion = max(promotion, plan[first + 2])
     listings = offer.shape[0]
-    shop_factor = np.exp(-LOG_DISCOUNT * action[N_CHANNELS + listings])
+    shop_factor = exponential(-LOG_DISCOUNT * action[N_CHANNELS + listings])
+    for c in range(N_CHANNELS):
+        of_channel = exponential(LOG_CHANNEL * action[c])
+        for k in range(listings):
+            offer[k, Offer.BID_SEARCH + c] = of_channel
     for k in range(listings):
-        own = plan_listing[k, PlanListing.BID] * np.exp(LOG_LISTING * action[N_CHANNELS + k])
+        active = plan_listing[k, PlanListing.ACTIVE]
+        own = plan_listing[k, PlanListing.BID] * active * exponential(LOG_LISTING * action[N_CHANNELS + k])
         for c in range(N_CHANNELS):
-            offer[k, Offer.BID_SEARCH + c] = own * np.exp(LOG_CHANNEL * action[c]) * plan_listing[k, PlanListing.ACTIVE]
-        own_factor = shop_factor * (1.0 - promotion * plan_listing[k, PlanListing.ACTIVE])
-        price = np.floor(plan_listing[k, PlanListing.PRICE] * own_factor + 0.5)
+            offer[k, Offer.BID_SEARCH + c] *= own
+        price = np.floor(plan_listing[k, PlanListing.PRICE] * shop_factor * (1.0 - promotion * active) + 0.5)
         floor = 1.0
         if plan[PlanField.BELOW_COST] == 0.0:
             floor = min(listing[k, ListingField.COST], plan_listing[k, PlanListing.PRICE])

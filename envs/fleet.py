@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .action import checked_action
+from .engines.desk import new_buffers
 from .engines.layout import (
     ChannelState,
     FloatArray,
@@ -97,6 +98,7 @@ class Fleet:
         parts = max(1, min(threads, slots // _ROWS_PER_THREAD, os.cpu_count() or 1))
         edges = np.linspace(0, slots, parts + 1).astype(int)
         self._parts = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        self._desks = [new_buffers(self.listings) for _ in self._parts]
         self._pool = ThreadPoolExecutor(parts) if parts > 1 else None
 
     def reset(
@@ -147,9 +149,9 @@ class Fleet:
         """
         self.task.action[:] = checked_action(action, self.slots, self.listings)
         if self._pool is None:
-            self._manage(0, self.slots)
+            self._manage(0)
         else:
-            list(self._pool.map(self._manage, *zip(*self._parts, strict=True)))
+            list(self._pool.map(self._manage, range(len(self._parts))))
         return self.observation
 
     def _load(self, plans: PlanArrays, slots: Rows) -> None:
@@ -181,8 +183,9 @@ class Fleet:
         self.state.audience[slots] = plans.audience
         self.task.schedule[slots] = traffic_schedule(self.arrays, slots, hours)
 
-    def _manage(self, first: int, last: int) -> None:
+    def _manage(self, part: int) -> None:
         arrays, state, task = self.arrays, self.state, self.task
+        first, last = self._parts[part]
         manage(
             first,
             last,
@@ -216,6 +219,7 @@ class Fleet:
             self.reward,
             self.done,
             self.observation,
+            *self._desks[part],
         )
 
     def _observe(self, first: int, last: int) -> None:
@@ -239,6 +243,7 @@ class Fleet:
             task.action,
             self.score,
             self.observation,
+            self._desks[0][0],
         )
 
 

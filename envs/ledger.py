@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .engines.layout import (
+    MOST_LISTINGS,
     N_CHANNELS,
     ChannelState,
     ListingField,
@@ -31,9 +32,13 @@ _PRIOR_LOTS = 2.2
 _PRIOR_ORDERS = 3.0
 _NEW_HOURS = 240.0
 _LEAST_LOTS_A_DAY = 0.05  # a listing that sells less is taken to sell this much, when its stock is counted in days
-_LOW, _HIGH = bounds(1)
-_GLOBAL_LOW, _GLOBAL_HIGH = _LOW[:N_GLOBAL].copy(), _HIGH[:N_GLOBAL].copy()
-_LISTING_LOW, _LISTING_HIGH = _LOW[N_GLOBAL:].copy(), _HIGH[N_GLOBAL:].copy()
+_LOW, _HIGH = bounds(MOST_LISTINGS)
+_LOGS = N_LISTING - PerListing.PLAN_BID  # features of a listing that are logarithms
+_DAY_ANGLE = 2.0 * np.pi * (np.arange(168) % 24) / 24.0
+_WEEK_ANGLE = 2.0 * np.pi * np.arange(168) / 168.0
+_CLOCK = np.stack(
+    [f(a) for a in (_DAY_ANGLE, 2.0 * _DAY_ANGLE, _WEEK_ANGLE) for f in (np.sin, np.cos)], axis=1
+)  # (168, 6) the features HOUR_SIN .. WEEK_COS
 
 
 @procedure
@@ -124,11 +129,6 @@ def _record_listing(store: Any, row: Any, memory: Any) -> float:
 
 
 @procedure
-def _put(out: Any, index: int, value: float) -> None:
-    out[index] = min(max(value, _GLOBAL_LOW[index]), _GLOBAL_HIGH[index])
-
-
-@procedure
 def write_observation(
     profit: float,
     progress: float,
@@ -146,56 +146,47 @@ def write_observation(
     ledger: Any,
     ledger_listing: Any,
     action: Any,
+    scratch: Any,
     out: Any,
 ) -> None:
-    """Write one store's observation (O,) float32 of the state before its next hour. Arguments are the store's rows."""
+    """Write one store's observation (O,) float32 of the state before its next hour.
+
+    Arguments are the store's rows; `scratch`: room for 12 numbers per listing.
+    """
+    logs = scratch[: listing.shape[0] * _LOGS]
     hour = int(store_state[StoreState.HOUR])
     hours = int(plan[PlanField.HOURS])
     start = int(store[StoreField.START_HOUR])
     coming = min(hour, hours - 1)
     week = start + coming
-    day_angle = 2.0 * np.pi * (week % 24) / 24.0
-    week_angle = 2.0 * np.pi * (week % 168) / 168.0
     budget = plan[PlanField.BUDGET_TOTAL]
     spent = store_state[StoreState.SPENT]
     day_left = min(plan[PlanField.BUDGET_DAILY] - _spent_today(week, store_state), budget - spent)
     passed = schedule[hour]
-    _put(out, Global.HOUR_SIN, np.sin(day_angle))
-    _put(out, Global.HOUR_COS, np.cos(day_angle))
-    _put(out, Global.HOUR_SIN_2, np.sin(2.0 * day_angle))
-    _put(out, Global.HOUR_COS_2, np.cos(2.0 * day_angle))
-    _put(out, Global.WEEK_SIN, np.sin(week_angle))
-    _put(out, Global.WEEK_COS, np.cos(week_angle))
-    _put(out, Global.TIME_LEFT, 1.0 - hour / hours)
-    _put(out, Global.TRAFFIC_PASSED, passed)
-    _put(out, Global.TRAFFIC_NEXT, (schedule[coming + 1] - schedule[coming]) * hours)
-    _put(out, Global.PROMOTION_DAY, calendar[coming])
-    _put(out, Global.BUDGET_LEFT, 1.0 - spent / budget)
-    _put(out, Global.PACING_GAP, passed - spent / budget)
-    _put(out, Global.DAY_BUDGET_LEFT, day_left / plan[PlanField.BUDGET_DAILY])
-    _put(
-        out,
-        Global.DAY_TRAFFIC_LEFT,
-        _day_traffic_left(coming, hours, start, schedule),
-    )
-    _put(out, Global.SERVED_SHARE, store_state[StoreState.SERVED_SHARE])
+    for j in range(_CLOCK.shape[1]):
+        out[Global.HOUR_SIN + j] = _CLOCK[week % 168, j]
+    out[Global.TIME_LEFT] = 1.0 - hour / hours
+    out[Global.TRAFFIC_PASSED] = passed
+    out[Global.TRAFFIC_NEXT] = (schedule[coming + 1] - schedule[coming]) * hours
+    out[Global.PROMOTION_DAY] = calendar[coming]
+    out[Global.BUDGET_LEFT] = 1.0 - spent / budget
+    out[Global.PACING_GAP] = passed - spent / budget
+    out[Global.DAY_BUDGET_LEFT] = day_left / plan[PlanField.BUDGET_DAILY]
+    out[Global.DAY_TRAFFIC_LEFT] = _day_traffic_left(coming, hours, start, schedule)
+    out[Global.SERVED_SHARE] = store_state[StoreState.SERVED_SHARE]
     _write_money(hour, report, total, plan, schedule, out)
-    _put(out, Global.PROFIT, profit * 100.0 / budget)
-    _put(out, Global.PROGRESS, progress)
-    _put(out, Global.BUDGET_SIZE, logarithm(budget / 100.0 / (hours / 24.0)) - 3.0)
+    out[Global.PROFIT] = profit * 100.0 / budget
+    out[Global.PROGRESS] = progress
+    out[Global.BUDGET_SIZE] = logarithm(budget / 100.0 / (hours / 24.0)) - 3.0
     store_surprise = (ledger[Ledger.ORGANIC_FAST] + 0.5) / (ledger[Ledger.ORGANIC_SLOW] + 0.5)
     expected = (ledger[Ledger.TRAFFIC_FAST] + 0.01) / (ledger[Ledger.TRAFFIC_SLOW] + 0.01)
-    _put(out, Global.DEMAND_SURPRISE, logarithm(store_surprise / expected))
+    out[Global.DEMAND_SURPRISE] = logarithm(store_surprise / expected)
     for c in range(N_CHANNELS):
         price = ledger[Ledger.PRICE_SEARCH + c]
-        _put(out, Global.WIN_SEARCH + c, ledger[Ledger.WIN_SEARCH + c])
-        _put(
-            out,
-            Global.PRICE_SEARCH + c,
-            logarithm(price / 100.0) if price > 0.0 else 0.0,
-        )
-        _put(out, Global.LAST_SEARCH + c, action[c])
-    _put(out, Global.LAST_DISCOUNT, action[N_CHANNELS + listing.shape[0]])
+        out[Global.WIN_SEARCH + c] = ledger[Ledger.WIN_SEARCH + c]
+        out[Global.PRICE_SEARCH + c] = logarithm(price / 100.0) if price > 0.0 else 0.0
+        out[Global.LAST_SEARCH + c] = action[c]
+    out[Global.LAST_DISCOUNT] = action[N_CHANNELS + listing.shape[0]]
     for goal in range(5):
         out[Global.GOAL_PROFIT + goal] = 1.0 if plan[PlanField.GOAL] == goal else 0.0
     orders = 0.0
@@ -204,7 +195,6 @@ def write_observation(
         orders += ledger_listing[k, LedgerListing.ORDERS]
         matured += _matured(ledger_listing[k])
         _write_listing(
-            N_GLOBAL + k * N_LISTING,
             hour,
             budget,
             store_surprise,
@@ -215,10 +205,26 @@ def write_observation(
             total[k],
             plan_listing[k],
             ledger_listing[k],
-            out,
+            logs[k * _LOGS : (k + 1) * _LOGS],
+            out[N_GLOBAL + k * N_LISTING : N_GLOBAL + (k + 1) * N_LISTING],
         )
     conversion = (orders + _PRIOR_CONVERSION * _PRIOR_CONVERSION_CLICKS) / (matured + _PRIOR_CONVERSION_CLICKS)
-    _put(out, Global.STORE_CONVERSION, logarithm(conversion))
+    out[Global.STORE_CONVERSION] = logarithm(conversion)
+    _finish(logs, out)
+
+
+@procedure
+def _finish(logs: Any, out: Any) -> None:
+    """Take the listings' logarithms, all at once, and clip every feature to its range."""
+    for i in range(logs.shape[0]):
+        logs[i] = logarithm(logs[i])
+    i = 0
+    for first in range(N_GLOBAL + PerListing.PLAN_BID, out.shape[0], N_LISTING):
+        for j in range(_LOGS):
+            out[first + j] = logs[i]
+            i += 1
+    for j in range(out.shape[0]):
+        out[j] = min(max(out[j], _LOW[j]), _HIGH[j])
 
 
 @procedure
@@ -260,17 +266,16 @@ def _write_money(hour: int, report: Any, total: Any, plan: Any, schedule: Any, o
     if hour > 0:
         target = plan[PlanField.BUDGET_TOTAL] * (schedule[hour] - schedule[hour - 1])
         rate = logarithm(1.0 + last / max(target, 1.0))
-    _put(out, Global.SPEND_RATE, rate)
-    _put(out, Global.AD_RETURN, logarithm(1.0 + attributed / max(spend, 100.0)))
+    out[Global.SPEND_RATE] = rate
+    out[Global.AD_RETURN] = logarithm(1.0 + attributed / max(spend, 100.0))
     gap = 0.0
     if plan[PlanField.ROI_FLOOR] > 0.0 and spend > 0.0:
         gap = logarithm(max(attributed / spend, 1e-3) / plan[PlanField.ROI_FLOOR])
-    _put(out, Global.ROI_GAP, gap)
+    out[Global.ROI_GAP] = gap
 
 
 @procedure
 def _write_listing(
-    at: int,
     hour: int,
     budget: float,
     store_surprise: float,
@@ -281,9 +286,10 @@ def _write_listing(
     total: Any,
     plan_listing: Any,
     memory: Any,
-    out: Any,
+    logs: Any,
+    block: Any,
 ) -> None:
-    """One listing's block of the observation, from its rows, at position `at`."""
+    """One listing's block of the observation, from its rows, and the arguments of its logarithms."""
     price = plan_listing[PlanListing.PRICE]
     margin = price - listing[ListingField.COST]
     lot = listing[ListingField.MINIMUM_ORDER]
@@ -292,7 +298,6 @@ def _write_listing(
     )
     role = int(plan_listing[PlanListing.ROLE])
     bid = plan_listing[PlanListing.BID] * plan_listing[PlanListing.ACTIVE]
-    block = out[at : at + N_LISTING]
     block[PerListing.ACTIVE] = plan_listing[PlanListing.ACTIVE]
     block[PerListing.LISTED] = state[ListingState.LISTED]
     for j in range(4):
@@ -307,24 +312,20 @@ def _write_listing(
     block[PerListing.INCOMING] = 1.0 if state[ListingState.INCOMING] > 0.0 else 0.0
     block[PerListing.SOLD] = memory[LedgerListing.SOLD]
     block[PerListing.LAST_ACTION] = last_action
-    # From here on the logarithm is taken below, of all at once.
-    block[PerListing.PLAN_BID] = bid if bid > 0.0 else 1.0
-    block[PerListing.PRICE] = price / 100.0
-    block[PerListing.PRICE_GAP] = price / plan_listing[PlanListing.MARKET_PRICE]
-    block[PerListing.ORDER_VALUE] = 1.0 + max(margin, 0.0) / 100.0 * units
-    block[PerListing.IMPRESSIONS] = 1.0 + memory[LedgerListing.IMPRESSIONS]
-    block[PerListing.CLICKS] = 1.0 + memory[LedgerListing.CLICKS]
-    block[PerListing.MATURED_CLICKS] = 1.0 + _matured(memory)
-    block[PerListing.ORDERS] = 1.0 + memory[LedgerListing.ORDERS]
-    block[PerListing.CLICK_RATE] = (memory[LedgerListing.CLICKS] + _PRIOR_CLICK_RATE * _PRIOR_IMPRESSIONS) / (
-        memory[LedgerListing.IMPRESSIONS] + _PRIOR_IMPRESSIONS
-    )
-    block[PerListing.RANK] = max(memory[LedgerListing.RANK], 1e-3)
+    # From here on arguments of logarithms.
+    logs[PerListing.PLAN_BID - PerListing.PLAN_BID] = bid if bid > 0.0 else 1.0
+    logs[PerListing.PRICE - PerListing.PLAN_BID] = price / 100.0
+    logs[PerListing.PRICE_GAP - PerListing.PLAN_BID] = price / plan_listing[PlanListing.MARKET_PRICE]
+    logs[PerListing.ORDER_VALUE - PerListing.PLAN_BID] = 1.0 + max(margin, 0.0) / 100.0 * units
+    logs[PerListing.IMPRESSIONS - PerListing.PLAN_BID] = 1.0 + memory[LedgerListing.IMPRESSIONS]
+    logs[PerListing.CLICKS - PerListing.PLAN_BID] = 1.0 + memory[LedgerListing.CLICKS]
+    logs[PerListing.MATURED_CLICKS - PerListing.PLAN_BID] = 1.0 + _matured(memory)
+    logs[PerListing.ORDERS - PerListing.PLAN_BID] = 1.0 + memory[LedgerListing.ORDERS]
+    logs[PerListing.CLICK_RATE - PerListing.PLAN_BID] = (
+        memory[LedgerListing.CLICKS] + _PRIOR_CLICK_RATE * _PRIOR_IMPRESSIONS
+    ) / (memory[LedgerListing.IMPRESSIONS] + _PRIOR_IMPRESSIONS)
+    logs[PerListing.RANK - PerListing.PLAN_BID] = max(memory[LedgerListing.RANK], 1e-3)
     daily = max(memory[LedgerListing.UNIT_RATE] * 24.0, _LEAST_LOTS_A_DAY * lot)
-    block[PerListing.STOCK_COVER] = 1.0 + state[ListingState.STOCK] / daily
+    logs[PerListing.STOCK_COVER - PerListing.PLAN_BID] = 1.0 + state[ListingState.STOCK] / daily
     surprise = (memory[LedgerListing.SEEN_FAST] + 0.5) / (memory[LedgerListing.SEEN_SLOW] + 0.5)
-    block[PerListing.SURPRISE] = surprise / store_surprise
-    for j in range(PerListing.PLAN_BID, N_LISTING):
-        block[j] = logarithm(float(block[j]))
-    for j in range(N_LISTING):
-        block[j] = min(max(block[j], _LISTING_LOW[j]), _LISTING_HIGH[j])
+    logs[PerListing.SURPRISE - PerListing.PLAN_BID] = surprise / store_surprise

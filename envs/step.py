@@ -3,7 +3,8 @@
 from typing import Any
 
 from .action import write_offer
-from .engines.hour import scratch, store_hour
+from .engines.desk import lay_out
+from .engines.hour import store_hour
 from .engines.layout import ChannelState, Report, StoreField, StoreState
 from .ledger import record_hour, write_observation
 from .market.calendar import promotion_uplift
@@ -62,8 +63,12 @@ def observe(
     action: Any,
     score: Any,
     observation: Any,
+    numbers: Any,
 ) -> None:
-    """Write the observations of stores first..last-1; shapes as in `layout` and `task`, with B rows."""
+    """Write the observations of stores first..last-1; shapes as in `layout` and `task`, with B rows.
+
+    `numbers`: scratch, see `desk.new_buffers`.
+    """
     for b in range(first, last):
         write_observation(
             profit_of(score[b]),
@@ -82,6 +87,7 @@ def observe(
             ledger[b],
             ledger_listing[b],
             action[b],
+            numbers,
             observation[b],
         )
 
@@ -120,9 +126,14 @@ def manage(
     reward: Any,
     done: Any,
     observation: Any,
+    numbers: Any,
+    places: Any,
 ) -> None:
-    """Run stores first..last-1 for one hour under `action`, in place. A store whose plan is over stands still."""
-    work, listing_terms, stops, served = scratch(listing.shape[1])
+    """Run stores first..last-1 for one hour under `action`, in place. A store whose plan is over stands still.
+
+    `numbers`, `places`: workspace, see `desk.new_buffers`.
+    """
+    desk = lay_out(numbers, places, listing.shape[1])
     for b in range(first, last):
         hour = int(store_state[b, StoreState.HOUR])
         hours = int(plan[b, PlanField.HOURS])
@@ -152,10 +163,7 @@ def manage(
             report[b],
             total[b],
             offer[b],
-            work,
-            listing_terms,
-            stops,
-            served,
+            desk,
         )
         hour_of_week = (int(store[b, StoreField.START_HOUR]) + hour) % 168
         traffic = weekly[hour_of_week] * promotion_uplift(calendar[b, hour], store[b, StoreField.PROMOTION_UPLIFT])
@@ -193,5 +201,6 @@ def manage(
             ledger[b],
             ledger_listing[b],
             action[b],
+            desk.slots[0],
             observation[b],
         )

@@ -105,29 +105,8 @@ def run_engine(
 ) -> StateArrays:
     """Run all stores for some hours under a fixed offer, in place; returns the state."""
     B = arrays.stores
-    simulate(
-        0,
-        B,
-        hours,
-        np.full(B, seed, dtype=np.uint64),
-        as_keys(np.arange(B) if keys is None else np.asarray(keys)),
-        arrays.calendar,
-        arrays.weekly,
-        arrays.store,
-        arrays.channel,
-        arrays.segment,
-        arrays.listing,
-        arrays.cell,
-        state.store,
-        state.channel,
-        state.listing,
-        state.pending,
-        state.refunds,
-        state.audience,
-        state.hour,
-        state.total,
-        offer,
-    )
+    everyone = np.arange(B) if keys is None else np.asarray(keys)
+    simulate(arrays, state, offer, hours, np.full(B, seed, dtype=np.uint64), as_keys(everyone))
     return state
 
 

@@ -1,10 +1,11 @@
-"""The clicks of one hour of one store, taken one by one, and the very click at which a purse runs out."""
+"""The clicks of one hour of one store: how many, which, and the very click at which a purse runs out."""
 
 from typing import Any
 
 import numpy as np
 
 from ..market.compiled import procedure
+from .desk import ROOM, Click, Clicked, Purse, Rate, Where
 from .layout import (
     N_CHANNELS,
     N_SEGMENTS,
@@ -16,28 +17,113 @@ from .layout import (
     StoreState,
 )
 from .orders import place_order, wait_to_order
-from .rates import CONVERSION, EXPOSURE, ORGANIC, PRICE, find_cell
-from .streams import Purpose, poisson, uniforms
-
-NEVER = 1 << 60
-"""In `stops`: the purse lasted the hour."""
+from .streams import Purpose, fill_poisson, fill_uniforms, uniforms
 
 
 @procedure
-def empty_purses(store_state: Any, channel_state: Any, state: Any, stops: Any) -> None:
-    """Mark what has no money left before the hour begins."""
-    stops[:] = NEVER
-    if (
-        store_state[StoreState.BUDGET_TOTAL] - store_state[StoreState.SPENT] < 1.0
-        or store_state[StoreState.BUDGET_DAILY] - store_state[StoreState.SPENT_TODAY] < 1.0
-    ):
-        stops[0] = 0
+def count_clicks(seed: Any, key: Any, hour: int, desk: Any) -> int:
+    """Draw each cell's clicks. Returns how many cells have any; `where` names them, `counts` says how many."""
+    drawn, where = desk.drawn[0], desk.where
+    listings = desk.terms.shape[1]
+    u = desk.draws[0, : drawn.shape[0]]
+    fill_uniforms(seed, key, hour, Purpose.CLICKS, u)
+    fill_poisson(desk.cells[Rate.CLICKS], u, drawn, desk.draws[1:])
+    clicked = 0
+    for group in range(N_CHANNELS * N_SEGMENTS):
+        for k in range(listings):
+            i = group * listings + k
+            where[Where.CELL, clicked] = i
+            where[Where.COUNT, clicked] = int(drawn[i])
+            where[Where.GROUP, clicked] = group
+            where[Where.LISTING, clicked] = k
+            clicked += 1 if drawn[i] > 0.0 else 0
+    return clicked
+
+
+@procedure
+def parts_of_hour(clicked: int, desk: Any) -> int:
+    """In how many parts the hour must be served, so that there is room for the clicks of each."""
+    total = 0
+    for n in range(clicked):
+        total += desk.where[Where.COUNT, n]
+    return 1 + 2 * total // (ROOM + 1)
+
+
+@procedure
+def draw_clicks(seed: Any, key: Any, hour: int, clicked: int, part: int, parts: int, desk: Any) -> int:
+    """The marks of the clicks in one part of the hour, as columns `Click`; each click has its own key.
+
+    Returns: their number. A part expects at most ROOM / 2, so that ROOM is never reached (22 standard deviations).
+    """
+    rows, where, counts = desk.clicks, desk.where[Where.CELL], desk.where[Where.COUNT]
+    total = 0
+    for n in range(clicked):
+        for j in range(counts[n]):
+            if parts > 1:
+                moment = uniforms(seed, key, hour, Purpose.CLICK, where[n], j)[3]
+                if int(moment * parts) != part or total == ROOM:
+                    continue
+            rows[Click.CELL, total] = n
+            rows[Click.NUMBER, total] = j
+            desk.keys[0, total], desk.keys[1, total] = where[n], j
+            total += 1
+    kinds, orders, delays, moments = rows[Click.KIND], rows[Click.ORDER], rows[Click.DELAY], rows[Click.MOMENT]
+    cells, numbers = desk.keys[0], desk.keys[1]
+    for m in range(total):
+        kinds[m], orders[m], delays[m], moments[m] = uniforms(seed, key, hour, Purpose.CLICK, cells[m], numbers[m])
+    return total
+
+
+@procedure
+def open_purses(clicked: int, listings: int, store_state: Any, channel_state: Any, state: Any, desk: Any) -> bool:
+    """Look into every purse before the hour's clicks: `left` and `lasted`.
+
+    Returns: whether some purse could run out, if every click were one on an ad; else their order does not matter.
+    """
+    left, lasted = desk.purses[Purse.LEFT], desk.purses[Purse.LASTED]
+    left[0] = min(
+        store_state[StoreState.BUDGET_TOTAL] - store_state[StoreState.SPENT],
+        store_state[StoreState.BUDGET_DAILY] - store_state[StoreState.SPENT_TODAY],
+    )
     for c in range(N_CHANNELS):
-        if channel_state[c, ChannelState.CAP] - channel_state[c, ChannelState.SPENT] < 1.0:
-            stops[1 + c] = 0
-    for k in range(state.shape[0]):
-        if state[k, ListingState.CAP] - state[k, ListingState.SPENT] < 1.0:
-            stops[1 + N_CHANNELS + k] = 0
+        left[1 + c] = channel_state[c, ChannelState.CAP] - channel_state[c, ChannelState.SPENT]
+    for k in range(listings):
+        left[1 + N_CHANNELS + k] = state[k, ListingState.CAP] - state[k, ListingState.SPENT]
+    for j in range(left.shape[0]):
+        lasted[j] = 0.0 if left[j] < 1.0 else 1.0
+    need = desk.purses[Purse.NEED]
+    need[:] = 0.0
+    for n in range(clicked):
+        most = desk.where[Where.COUNT, n] * in_fen(desk.clicked[Clicked.PRICE, n])
+        need[0] += most
+        need[1 + desk.where[Where.GROUP, n] // N_SEGMENTS] += most
+        need[1 + N_CHANNELS + desk.where[Where.LISTING, n]] += most
+    tight = False
+    for j in range(left.shape[0]):
+        tight = tight or (lasted[j] > 0.0 and need[j] >= left[j])
+    return tight and lasted[0] > 0.0
+
+
+@procedure
+def in_fen(price: float) -> float:
+    """A price per click [CNY] in whole fen, rounded down."""
+    fen: float = np.floor(price * 100.0 + 1e-9)
+    return fen
+
+
+@procedure
+def sort_by_moment(count: int, rows: Any, sequence: Any) -> None:
+    """Put the earliest of the clicks `sequence[:count]`, columns of `rows`, first (Shell 1959)."""
+    gap = count // 2
+    while gap > 0:
+        for i in range(gap, count):
+            moving = sequence[i]
+            j = i
+            while j >= gap and rows[Click.MOMENT, sequence[j - gap]] > rows[Click.MOMENT, moving]:
+                sequence[j] = sequence[j - gap]
+                j -= gap
+            sequence[j] = moving
+        gap //= 2
 
 
 @procedure
@@ -46,7 +132,8 @@ def serve_clicks(
     key: Any,
     hour: int,
     day: int,
-    expected: float,
+    clicks: int,
+    in_order: bool,
     store: Any,
     segment: Any,
     listing: Any,
@@ -56,118 +143,96 @@ def serve_clicks(
     pending: Any,
     refunds: Any,
     offer: Any,
-    work: Any,
-    stops: Any,
+    desk: Any,
     report: Any,
-) -> int:
-    """Take the hour's latent clicks one by one. Returns their number.
+) -> None:
+    """Serve the clicks that were drawn, one by one; those who order at once do so in the order of their moments.
 
-    `stops` (1 + C + K): number of the click that exhausted the purse (0), a channel's or a listing's cap; 0 if it was
-    empty from the start, `NEVER` if it lasted.
+    With `in_order` the clicks themselves are taken in that order: where a purse may run out.
     """
-    listings = listing.shape[0]
-    clicks = poisson(expected, seed, key, hour, Purpose.LATENT_CLICKS, 0)
+    rows, where, sequence, lasted = desk.clicks, desk.where, desk.sequence[0], desk.purses[Purse.LASTED]
+    for m in range(clicks):
+        sequence[m] = m
+    if in_order:
+        sort_by_moment(clicks, rows, sequence)
     same_hour = store[StoreField.SHARE_SAME_HOUR]
     within_day = same_hour + store[StoreField.SHARE_WITHIN_DAY]
-    for i in range(clicks):
-        u_cell, u_seen, u_order, u_delay = uniforms(seed, key, hour, Purpose.CLICK, i, 0)
-        cell = find_cell(work, expected, u_cell)
-        k = cell % listings
-        s = (cell // listings) % N_SEGMENTS
-        c = cell // (listings * N_SEGMENTS)
-        live = stops[0] == NEVER and stops[1 + c] == NEVER and stops[1 + N_CHANNELS + k] == NEVER
-        exposure = work[EXPOSURE, cell] if live else 0.0
-        from_ad = u_seen < exposure
+    orders = 0
+    for place in range(clicks):
+        m = sequence[place]
+        n = int(rows[Click.CELL, m])
+        cell, k, group = where[Where.CELL, n], where[Where.LISTING, n], where[Where.GROUP, n]
+        c = group // N_SEGMENTS
+        exposure, organic = desk.cells[Rate.EXPOSURE, cell], desk.cells[Rate.ORGANIC, cell]
+        kind = rows[Click.KIND, m] * (exposure + (1.0 - exposure) * organic)
+        from_ad = kind < exposure
+        if from_ad and min(lasted[0], lasted[1 + c], lasted[1 + N_CHANNELS + k]) < 1.0:
+            from_ad = False
+            if kind >= exposure * organic:
+                continue  # no money for the ad, and the buyer does not get as far as the organic result
         if from_ad:
-            _charge(i, c, k, work[PRICE, cell], store_state, channel_state, state, stops, report)
-        elif u_seen < exposure + (1.0 - exposure) * work[ORGANIC, cell]:
+            price = desk.clicked[Clicked.PRICE, n]
+            _charge(rows[Click.MOMENT, m], c, k, price, store_state, channel_state, state, desk, report)
+        else:
             report[k, Report.ORGANIC_CLICKS_SEARCH + c] += 1.0
-        else:
+        if rows[Click.ORDER, m] >= desk.clicked[Clicked.CONVERSION, n]:
             continue
-        if u_order >= work[CONVERSION, cell]:
-            continue
-        if u_delay < same_hour:
-            place_order(
-                seed,
-                key,
-                hour,
-                Purpose.CLICK_ORDER,
-                i,
-                day,
-                0,
-                from_ad,
-                store,
-                segment[s],
-                listing[k],
-                offer[k, Offer.PRICE],
-                state[k],
-                refunds[k],
-                report[k],
-            )
+        if rows[Click.DELAY, m] < same_hour:
+            rows[Click.FROM_AD, m] = 1.0 if from_ad else 0.0
+            sequence[orders] = m  # its place was read already
+            orders += 1
         else:
-            wait_to_order(pending[k, s], 0 if u_delay < within_day else 1, from_ad, offer[k, Offer.PRICE])
-    return clicks
+            s = group % N_SEGMENTS
+            slow = 0 if rows[Click.DELAY, m] < within_day else 1
+            wait_to_order(pending[k, s], slow, from_ad, offer[k, Offer.PRICE])
+    if orders > 1 and not in_order:
+        sort_by_moment(orders, rows, sequence)
+    for place in range(orders):
+        m = sequence[place]
+        n = int(rows[Click.CELL, m])
+        k = where[Where.LISTING, n]
+        place_order(
+            seed,
+            key,
+            hour,
+            Purpose.CLICK_ORDER,
+            int(rows[Click.NUMBER, m]) * desk.cells.shape[1] + where[Where.CELL, n],
+            day,
+            0,
+            rows[Click.FROM_AD, m] > 0.0,
+            store,
+            segment[where[Where.GROUP, n] % N_SEGMENTS],
+            listing[k],
+            offer[k, Offer.PRICE],
+            state[k],
+            refunds[k],
+            report[k],
+        )
 
 
 @procedure
 def _charge(
-    i: int,
+    moment: float,
     c: int,
     k: int,
     price: float,
     store_state: Any,
     channel_state: Any,
     state: Any,
-    stops: Any,
+    desk: Any,
     report: Any,
 ) -> None:
-    """Charge one click in whole fen, never more than is left; note which purse it emptied."""
-    purse = min(
-        store_state[StoreState.BUDGET_TOTAL] - store_state[StoreState.SPENT],
-        store_state[StoreState.BUDGET_DAILY] - store_state[StoreState.SPENT_TODAY],
-    )
-    channel_left = channel_state[c, ChannelState.CAP] - channel_state[c, ChannelState.SPENT]
-    listing_left = state[k, ListingState.CAP] - state[k, ListingState.SPENT]
-    fen = min(np.floor(price * 100.0 + 1e-9), purse, channel_left, listing_left)
+    """Charge one click in whole fen, never more than is left; note the moment at which it empties a purse."""
+    left, lasted = desk.purses[Purse.LEFT], desk.purses[Purse.LASTED]
+    of_listing = 1 + N_CHANNELS + k
+    fen = min(in_fen(price), left[0], left[1 + c], left[of_listing])
     store_state[StoreState.SPENT] += fen
     store_state[StoreState.SPENT_TODAY] += fen
     channel_state[c, ChannelState.SPENT] += fen
     state[k, ListingState.SPENT] += fen
     report[k, Report.AD_CLICKS_SEARCH + c] += 1.0
     report[k, Report.SPEND_SEARCH + c] += fen
-    if fen >= purse:
-        stops[0] = i + 1
-    if fen >= channel_left:
-        stops[1 + c] = i + 1
-    if fen >= listing_left:
-        stops[1 + N_CHANNELS + k] = i + 1
-
-
-@procedure
-def click_shares(seed: Any, key: Any, hour: int, clicks: int, stops: Any, served: Any) -> None:
-    """Share of the hour each purse lasted; the moments of clicks are drawn only where one ran out on the way."""
-    ran_out = False
-    for j in range(stops.shape[0]):
-        served[j] = 1.0 if stops[j] == NEVER else 0.0
-        ran_out = ran_out or 0 < stops[j] < NEVER
-    if ran_out:
-        _click_times(seed, key, hour, clicks, stops, served)
-
-
-@procedure
-def _click_times(seed: Any, key: Any, hour: int, clicks: int, stops: Any, served: Any) -> None:
-    """Turn numbers of clicks into moments of the hour: `served[j]` is the share of the hour before click `stops[j]`.
-
-    Spacings of ordered uniforms are exponentials over their sum (Devroye 1986, section V.2).
-    """
-    total = 0.0
-    for j in range(stops.shape[0]):
-        served[j] = 1.0 if stops[j] == NEVER else 0.0
-    for i in range(clicks + 1):
-        total -= np.log(uniforms(seed, key, hour, Purpose.CLICK_TIMES, i, 0)[0])
-        for j in range(stops.shape[0]):
-            if stops[j] == i + 1:
-                served[j] = total
-    for j in range(stops.shape[0]):
-        if 0 < stops[j] < NEVER:
-            served[j] /= total
+    for j in (0, 1 + c, of_listing):
+        left[j] -= fen
+        if left[j] <= 0.0:
+            lasted[j] = moment

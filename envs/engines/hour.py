@@ -1,12 +1,11 @@
 """The compiled engine: one hour of one store after another, exact by thinning.
 
-Within an hour rates are constant, so the requests whose buyer would click a listing on seeing it (latent clicks)
-are one Poisson process. Each of them is marked independently: seen as an ad, else among the organic results, else not
-at all; ordering or not. Marks are taken in order of arrival, so money and stock run out at the very click that
-exhausts them, and after it the same request may still find the organic result. What was seen and not clicked is an
-independent Poisson number, over the share of the hour for which there was money: the m-th of n ordered uniforms is the
-moment of the m-th click. A latent click does not depend on any bid, and whether an ad is seen is one uniform against
-one probability: this is what makes paired comparisons sharp.
+Within an hour rates are constant, so the clicks of a cell (channel, segment, listing) are a Poisson process of its own,
+and each is marked independently: seen as an ad or among the organic results, ordering or not, at which moment. Where a
+purse may run out clicks are taken in the order of their moments, so that it does so at the very click that exhausts it;
+after it the same request may still find the organic result. What was seen and not clicked is an independent Poisson
+number, over the share of the hour for which there was money. Each cell's number comes by inversion of one uniform, and
+each click has its own marks: a bid that rises a little turns few of them, which makes paired comparisons sharp.
 
 A listing seen as an ad is not shown again among the organic results of the same request.
 """
@@ -14,25 +13,29 @@ A listing seen as an ad is not shown again among the organic results of the same
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..market.compiled import procedure
 from ..market.rank import remember
 from ..market.rivals import rival_reaction
 from ..market.traffic import autoregression
-from . import rates
-from .clicks import click_shares, empty_purses, serve_clicks
+from .clicks import count_clicks, draw_clicks, open_purses, parts_of_hour, serve_clicks
+from .desk import Purse, Rate, View, lay_out, new_buffers
 from .layout import (
     N_CHANNELS,
     N_SEGMENTS,
     ChannelState,
+    FloatArray,
     ListingState,
     Report,
+    StateArrays,
+    StoreArrays,
     StoreField,
     StoreState,
 )
 from .orders import close_run, end_of_hour_stock, mature_orders, midnight, receive_goods
-from .rates import CLICK, EXPOSURE, ORGANIC, REQUESTS, fill_rates
-from .streams import Purpose, normals, poisson, uniforms
+from .rates import fill_rates, price_clicked
+from .streams import Purpose, fill_poisson, fill_uniforms, normals, uniforms
 
 _HOURS_PER_DAY = 24
 _HOURS_PER_WEEK = 168
@@ -60,35 +63,56 @@ def _move_market(seed: Any, key: Any, hour: int, store: Any, store_state: Any, c
 
 
 @procedure
+def _share_views(listings: int, cells: Any, lasted: Any) -> None:
+    """Expected views without a click, cell by cell, over the share of the hour for which there was money."""
+    for c in range(N_CHANNELS):
+        for s in range(N_SEGMENTS):
+            first = (c * N_SEGMENTS + s) * listings
+            for k in range(listings):
+                share = min(lasted[0], lasted[1 + c], lasted[1 + N_CHANNELS + k])
+                cells[Rate.SEEN, first + k] = cells[Rate.EXPOSURE, first + k] * share
+    for i in range(cells.shape[1]):
+        cells[Rate.WON, i] = cells[Rate.REQUESTS, i] * cells[Rate.SEEN, i]
+    for i in range(cells.shape[1]):
+        cells[Rate.AD_VIEWS, i] = cells[Rate.WON, i] * (1.0 - cells[Rate.CLICK, i])
+    for i in range(cells.shape[1]):
+        unseen = (cells[Rate.REQUESTS, i] - cells[Rate.WON, i]) * (1.0 - cells[Rate.CLICK, i])
+        cells[Rate.ORGANIC_VIEWS, i] = unseen * cells[Rate.ORGANIC, i]
+
+
+@procedure
 def _count_impressions(
-    seed: Any, key: Any, hour: int, listings: int, work: Any, served: Any, channel_state: Any, report: Any
+    seed: Any, key: Any, hour: int, listings: int, desk: Any, channel_state: Any, report: Any
 ) -> None:
     """What buyers saw and did not click, and each channel's share of suitable requests that saw our ads."""
+    cells, views = desk.cells, desk.views
+    _share_views(listings, cells, desk.purses[Purse.LASTED])
     for c in range(N_CHANNELS):
         requests = 0.0
         won = 0.0
+        first, ads = c * N_SEGMENTS * listings, 2 * c * listings
         for k in range(listings):
-            share = min(served[0], served[1 + c], served[1 + N_CHANNELS + k])
-            ads = 0.0
-            organic_beside_ads = 0.0
-            organic_alone = 0.0
+            i = first + k
+            ad_views = organic_views = 0.0
             for s in range(N_SEGMENTS):
-                i = (c * N_SEGMENTS + s) * listings + k
-                unclicked = work[REQUESTS, i] * (1.0 - work[CLICK, i])
-                requests += work[REQUESTS, i]
-                won += work[REQUESTS, i] * work[EXPOSURE, i] * share
-                ads += unclicked * work[EXPOSURE, i]
-                organic_beside_ads += unclicked * (1.0 - work[EXPOSURE, i]) * work[ORGANIC, i]
-                organic_alone += unclicked * work[ORGANIC, i]
-            entity = 2 * (c * listings + k)
-            organic = organic_beside_ads * share + organic_alone * (1.0 - share)
-            ad_views = poisson(ads * share, seed, key, hour, Purpose.IMPRESSIONS, entity)
-            organic_views = poisson(organic, seed, key, hour, Purpose.IMPRESSIONS, entity + 1)
-            report[k, Report.AD_IMPRESSIONS_SEARCH + c] += ad_views + report[k, Report.AD_CLICKS_SEARCH + c]
-            report[k, Report.ORGANIC_IMPRESSIONS_SEARCH + c] += (
-                organic_views + report[k, Report.ORGANIC_CLICKS_SEARCH + c]
-            )
+                ad_views += cells[Rate.AD_VIEWS, i + s * listings]
+                organic_views += cells[Rate.ORGANIC_VIEWS, i + s * listings]
+            views[View.MEAN, ads + k] = ad_views
+            views[View.MEAN, ads + listings + k] = organic_views
+        for i in range(first, first + N_SEGMENTS * listings):
+            requests += cells[Rate.REQUESTS, i]
+            won += cells[Rate.WON, i]
         channel_state[c, ChannelState.WIN_SHARE] = won / requests if requests > 0.0 else 0.0
+    u = desk.draws[0, : views.shape[1]]
+    fill_uniforms(seed, key, hour, Purpose.IMPRESSIONS, u)
+    fill_poisson(views[View.MEAN], u, views[View.COUNT], desk.draws[1:])
+    for c in range(N_CHANNELS):
+        for k in range(listings):
+            row, ads = report[k], 2 * c * listings + k
+            row[Report.AD_IMPRESSIONS_SEARCH + c] = views[View.COUNT, ads] + row[Report.AD_CLICKS_SEARCH + c]
+            row[Report.ORGANIC_IMPRESSIONS_SEARCH + c] = (
+                views[View.COUNT, ads + listings] + row[Report.ORGANIC_CLICKS_SEARCH + c]
+            )
 
 
 @procedure
@@ -140,14 +164,11 @@ def store_hour(
     report: Any,
     total: Any,
     offer: Any,
-    work: Any,
-    terms: Any,
-    stops: Any,
-    served: Any,
+    desk: Any,
 ) -> None:
     """One hour of one store, in place. Arguments are one store's rows of `StoreArrays`, `StateArrays` and the offer.
 
-    `work`, `terms`, `stops`, `served` are scratch, see `scratch`.
+    `desk` is the workspace, see `desk.Desk`.
     """
     hour = int(store_state[StoreState.HOUR])
     start = int(store[StoreField.START_HOUR])
@@ -160,7 +181,7 @@ def store_hour(
         store_state[StoreState.SPENT_TODAY] = 0.0
     _move_market(seed, key, hour, store, store_state, channel_state)
     mature_orders(seed, key, hour, day, False, store, segment, listing, state, pending, refunds, report)
-    expected = fill_rates(
+    fill_rates(
         hour,
         hour_of_week,
         calendar[hour],
@@ -175,32 +196,35 @@ def store_hour(
         state,
         audience,
         offer,
-        work,
-        terms,
+        desk,
     )
-    empty_purses(store_state, channel_state, state, stops)
-    clicks = serve_clicks(
-        seed,
-        key,
-        hour,
-        day,
-        expected,
-        store,
-        segment,
-        listing,
-        store_state,
-        channel_state,
-        state,
-        pending,
-        refunds,
-        offer,
-        work,
-        stops,
-        report,
-    )
-    click_shares(seed, key, hour, clicks, stops, served)
-    _count_impressions(seed, key, hour, listing.shape[0], work, served, channel_state, report)
-    store_state[StoreState.SERVED_SHARE] = served[0]
+    clicked = count_clicks(seed, key, hour, desk)
+    price_clicked(clicked, store, channel, segment, listing, audience, desk)
+    in_order = open_purses(clicked, listing.shape[0], store_state, channel_state, state, desk)
+    parts = parts_of_hour(clicked, desk)
+    for part in range(parts):
+        clicks = draw_clicks(seed, key, hour, clicked, part, parts, desk)
+        serve_clicks(
+            seed,
+            key,
+            hour,
+            day,
+            clicks,
+            in_order,
+            store,
+            segment,
+            listing,
+            store_state,
+            channel_state,
+            state,
+            pending,
+            refunds,
+            offer,
+            desk,
+            report,
+        )
+    _count_impressions(seed, key, hour, listing.shape[0], desk, channel_state, report)
+    store_state[StoreState.SERVED_SHARE] = desk.purses[Purse.LASTED, 0]
     _remember(store, channel_state, state, report)
     end_of_hour_stock(hour, store, listing, state)
     if hour + 1 >= store[StoreField.HOURS]:
@@ -212,21 +236,7 @@ def store_hour(
 
 
 @procedure
-def scratch(listings: int) -> Any:
-    """Workspace of one thread: (work, terms, stops, served)."""
-    purses = 1 + N_CHANNELS + listings
-    return (
-        np.empty((rates.ROWS, N_CHANNELS * N_SEGMENTS * listings)),
-        np.empty((rates.LISTING_ROWS, listings)),
-        np.empty(purses, dtype=np.int64),
-        np.empty(purses),
-    )
-
-
-@procedure
-def simulate(
-    first: int,
-    last: int,
+def _simulate(
     hours: int,
     seeds: Any,
     keys: Any,
@@ -246,10 +256,12 @@ def simulate(
     report: Any,
     total: Any,
     offer: Any,
+    numbers: Any,
+    places: Any,
 ) -> None:
-    """Run stores first..last-1 for some hours under a fixed offer, in place. Shapes as in `layout`, with B rows."""
-    work, terms, stops, served = scratch(listing.shape[1])
-    for b in range(first, last):
+    """The compiled part of `simulate`; `numbers` and `places` are its workspace, see `desk.new_buffers`."""
+    desk = lay_out(numbers, places, listing.shape[1])
+    for b in range(store.shape[0]):
         for _ in range(hours):
             store_hour(
                 seeds[b],
@@ -270,8 +282,43 @@ def simulate(
                 report[b],
                 total[b],
                 offer[b],
-                work,
-                terms,
-                stops,
-                served,
+                desk,
             )
+
+
+def simulate(
+    arrays: StoreArrays,
+    state: StateArrays,
+    offer: FloatArray,
+    hours: int,
+    seeds: NDArray[np.uint64],
+    keys: NDArray[np.uint64],
+) -> None:
+    """Run B stores for some hours under a fixed offer, in place.
+
+    Args:
+        offer: (B, K, Offer).
+        seeds, keys: (B,) the two halves of each store's random key, see `streams.as_keys`.
+    """
+    _simulate(
+        hours,
+        seeds,
+        keys,
+        arrays.calendar,
+        arrays.weekly,
+        arrays.store,
+        arrays.channel,
+        arrays.segment,
+        arrays.listing,
+        arrays.cell,
+        state.store,
+        state.channel,
+        state.listing,
+        state.pending,
+        state.refunds,
+        state.audience,
+        state.hour,
+        state.total,
+        offer,
+        *new_buffers(arrays.listings),
+    )

@@ -16,6 +16,8 @@ from ..market.parameters import CHANNELS, SEGMENTS
 
 N_CHANNELS = len(CHANNELS)
 N_SEGMENTS = len(SEGMENTS)
+MOST_LISTINGS = 64
+"""Listings that a store can have."""
 REFUND_DAYS = 28
 """Length of the ring of days on which returns fall due; a return comes at most 27 days after its order."""
 

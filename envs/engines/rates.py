@@ -1,19 +1,23 @@
 """The rates of one hour of one store: everything the formulas of the market say before chance has its turn.
 
-Cells are numbered `(channel * N_SEGMENTS + segment) * K + listing`, so that the inner loops run over listings.
+Cells are numbered `(channel * N_SEGMENTS + segment) * K + listing`, so that the inner loops run over listings. What
+every cell needs is computed for all of them in loops that become vector instructions; what only a click needs, its
+price and whether it becomes an order, for the cells that were clicked.
 """
 
 from typing import Any
 
-from ..market.auction import ad_exposure, price_per_click, rival_price, score_position
+from ..market.auction import SLOTS, over_slots, price_per_click, score_position
 from ..market.calendar import promotion_uplift, shock
 from ..market.click import click_appeal, click_probability, price_advantage
 from ..market.compiled import procedure
 from ..market.conversion import conversion_appeal, conversion_probability
 from ..market.fulfilment import mean_rating
+from ..market.numeric import normal_cdf
 from ..market.rank import newness, organic_exposure, rank_score
 from ..market.rivals import lognormal_mean, rival_log_mean
 from ..market.traffic import demand_multiplier, request_rate
+from .desk import Clicked, Rate, Term, Where
 from .layout import (
     N_CHANNELS,
     N_SEGMENTS,
@@ -28,40 +32,6 @@ from .layout import (
     StoreState,
 )
 
-# Rows of the workspace, one number per cell.
-REQUESTS = 0  # expected suitable requests in the hour
-EXPOSURE = 1  # probability that the ad is seen
-PRICE = 2  # [CNY per click]
-CLICK = 3  # probability of a click, once seen
-ORGANIC = 4  # probability that the organic result is seen
-CONVERSION = 5  # probability of an order per click
-CUMULATIVE = 6  # running sum of the latent click rate
-GUIDE = 24  # cell at which the search for a click begins
-_OPEN = 7  # 1 where the listing is in the auction
-_MU = 8  # mean log score of the top rival
-_SIGMA = 9
-_STEP = 10
-_BID = 11
-_RIVAL_MEAN = 12
-_LISTING_CLICK = 13  # log-odds
-_LISTING_ORDER = 14  # log-odds
-_ADVANTAGE = 15
-_QUALITY = 16
-_AFFINITY = 17
-_CHANNEL_CLICK = 18
-_ELASTICITY = 19
-_SENSITIVITY = 20
-_SEGMENT_ORDER = 21
-_RANK = 22
-_RIVALS = 23
-ROWS = 25
-
-# Rows of the workspace per listing.
-_CLICK_APPEAL = 0
-_ORDER_APPEAL = 1
-_PRICE_ADVANTAGE = 2
-LISTING_ROWS = 3
-
 
 @procedure
 def shown_rating(store: Any, state: Any) -> Any:
@@ -72,48 +42,6 @@ def shown_rating(store: Any, state: Any) -> Any:
         store[StoreField.REFERENCE_RATING],
         store[StoreField.RATING_PRIOR_COUNT],
     )
-
-
-@procedure
-def _listing_terms(hour: Any, store: Any, listing: Any, state: Any, offer: Any, terms: Any) -> None:
-    """Fills `terms` (LISTING_ROWS, K) and the rank of every listing."""
-    for k in range(listing.shape[0]):
-        constant = listing[k]
-        now = state[k]
-        hype = constant[ListingField.HYPE]
-        rating = shown_rating(store, now)
-        reviews = now[ListingState.REVIEWS]
-        advantage = price_advantage(offer[k, Offer.PRICE], constant[ListingField.REFERENCE_PRICE])
-        terms[_PRICE_ADVANTAGE, k] = advantage
-        terms[_CLICK_APPEAL, k] = click_appeal(
-            constant[ListingField.APPEAL],
-            hype,
-            store[StoreField.CLICK_HYPE_EFFECT],
-            advantage,
-            store[StoreField.CLICK_PRICE_EFFECT],
-            reviews,
-            store[StoreField.CLICK_REVIEW_EFFECT],
-        )
-        terms[_ORDER_APPEAL, k] = conversion_appeal(
-            constant[ListingField.RELEVANCE],
-            hype,
-            store[StoreField.CONVERSION_HYPE_EFFECT],
-            rating,
-            store[StoreField.REFERENCE_RATING],
-            store[StoreField.RATING_ELASTICITY],
-            reviews,
-            store[StoreField.REVIEW_ELASTICITY],
-        )
-        now[ListingState.RANK] = rank_score(
-            now[ListingState.MEMORY],
-            store[StoreField.RANK_REFERENCE],
-            store[StoreField.RANK_BASE],
-            newness(constant[ListingField.START_AGE] + hour, store[StoreField.NEW_FADE]),
-            store[StoreField.NEW_BOOST],
-            rating,
-            store[StoreField.REFERENCE_RATING],
-            store[StoreField.RANK_RATING_EXPONENT],
-        )
 
 
 @procedure
@@ -129,122 +57,240 @@ def fill_rates(
     cell: Any,
     store_state: Any,
     channel_state: Any,
-    listing_state: Any,
+    state: Any,
     audience: Any,
     offer: Any,
-    work: Any,
-    terms: Any,
-) -> float:
-    """Fill the workspace `work` (ROWS, C * S * K) with the hour's rates; `terms` is scratch (LISTING_ROWS, K).
+    desk: Any,
+) -> None:
+    """Fill the rows `Rate` of the workspace, and the rank of every listing.
 
-    The other arguments are one store's rows of `StoreArrays` and `StateArrays`.
-    Returns: expected number of latent clicks, that is of requests whose buyer would click the listing on seeing it.
+    Args:
+        promotion_day: 1 on a platform promotion day, else 0.
+        desk: workspace, see `desk.Desk`.
+        The other arguments are one store's rows of `StoreArrays`, `StateArrays` and the offer.
     """
-    listings = listing.shape[0]
-    _listing_terms(hour, store, listing, listing_state, offer, terms)
+    _gather_listings(hour, store, listing, state, offer, desk.terms)
+    _fill_listings(store, channel, desk.terms)
+    for k in range(listing.shape[0]):
+        state[k, ListingState.RANK] = desk.terms[Term.RANK, k]
+    _fill_cells(
+        hour,
+        hour_of_week,
+        promotion_day,
+        weekly,
+        store,
+        channel,
+        segment,
+        cell,
+        store_state,
+        channel_state,
+        audience,
+        desk,
+    )
+    _finish_cells(store, channel, desk.cells, desk.slots[0])
+
+
+@procedure
+def _gather_listings(hour: int, store: Any, listing: Any, state: Any, offer: Any, terms: Any) -> None:
+    for k in range(listing.shape[0]):
+        constant, now = listing[k], state[k]
+        terms[Term.PRICE, k] = offer[k, Offer.PRICE]
+        terms[Term.BID_SEARCH, k] = offer[k, Offer.BID_SEARCH]
+        terms[Term.BID_FEED, k] = offer[k, Offer.BID_FEED]
+        terms[Term.REFERENCE_PRICE, k] = constant[ListingField.REFERENCE_PRICE]
+        terms[Term.APPEAL, k] = constant[ListingField.APPEAL]
+        terms[Term.RELEVANCE, k] = constant[ListingField.RELEVANCE]
+        terms[Term.HYPE, k] = constant[ListingField.HYPE]
+        terms[Term.QUALITY, k] = constant[ListingField.QUALITY]
+        terms[Term.AGE, k] = constant[ListingField.START_AGE] + hour
+        terms[Term.LISTED, k] = now[ListingState.LISTED]
+        terms[Term.MEMORY, k] = now[ListingState.MEMORY]
+        terms[Term.REVIEWS, k] = now[ListingState.REVIEWS]
+        terms[Term.RATING, k] = shown_rating(store, now)
+
+
+@procedure
+def _fill_listings(store: Any, channel: Any, terms: Any) -> None:
+    """What the formulas say of each listing alone."""
+    click_hype, click_price = store[StoreField.CLICK_HYPE_EFFECT], store[StoreField.CLICK_PRICE_EFFECT]
+    click_review, order_hype = store[StoreField.CLICK_REVIEW_EFFECT], store[StoreField.CONVERSION_HYPE_EFFECT]
+    reference, stars = store[StoreField.REFERENCE_RATING], store[StoreField.RATING_ELASTICITY]
+    order_review, flywheel = store[StoreField.REVIEW_ELASTICITY], store[StoreField.FLYWHEEL]
+    ordinary, base = store[StoreField.RANK_REFERENCE], store[StoreField.RANK_BASE]
+    fade, boost = store[StoreField.NEW_FADE], store[StoreField.NEW_BOOST]
+    rank_stars = store[StoreField.RANK_RATING_EXPONENT]
+    for k in range(terms.shape[1]):
+        hype, reviews, rating = terms[Term.HYPE, k], terms[Term.REVIEWS, k], terms[Term.RATING, k]
+        advantage = price_advantage(terms[Term.PRICE, k], terms[Term.REFERENCE_PRICE, k])
+        terms[Term.ADVANTAGE, k] = advantage
+        terms[Term.CLICK, k] = click_appeal(
+            terms[Term.APPEAL, k], hype, click_hype, advantage, click_price, reviews, click_review
+        )
+        terms[Term.ORDER, k] = conversion_appeal(
+            terms[Term.RELEVANCE, k], hype, order_hype, rating, reference, stars, reviews, order_review
+        )
+        terms[Term.RANK, k] = rank_score(
+            terms[Term.MEMORY, k],
+            ordinary,
+            base,
+            newness(terms[Term.AGE, k], fade),
+            boost,
+            rating,
+            reference,
+            rank_stars,
+        )
+    for c in range(N_CHANNELS):
+        rivals = channel[c, ChannelField.ORGANIC_RIVALS]
+        for k in range(terms.shape[1]):
+            terms[Term.ORGANIC_SEARCH + c, k] = organic_exposure(terms[Term.RANK, k], flywheel, rivals)
+
+
+@procedure
+def _fill_cells(
+    hour: int,
+    hour_of_week: int,
+    promotion_day: float,
+    weekly: Any,
+    store: Any,
+    channel: Any,
+    segment: Any,
+    cell: Any,
+    store_state: Any,
+    channel_state: Any,
+    audience: Any,
+    desk: Any,
+) -> None:
+    """Requests, the place in the auction and the odds of a click, cell by cell."""
+    cells, terms, rivals = desk.cells, desk.terms, desk.rivals
+    listings = terms.shape[1]
     demand = demand_multiplier(store_state[StoreState.DEMAND], store[StoreField.DEMAND_STATIONARY_SD])
     uplift = promotion_uplift(promotion_day, store[StoreField.PROMOTION_UPLIFT])
     entry = store[StoreField.ENTRY_SHIFT] if hour >= store[StoreField.ENTRY_HOUR] else 0.0
     event = shock(hour, store[StoreField.SHOCK_ONSET], store[StoreField.SHOCK_RISE], store[StoreField.SHOCK_DECAY])
+    reserve = store[StoreField.RESERVE]
+    quality, listed, click = terms[Term.QUALITY], terms[Term.LISTED], terms[Term.CLICK]
     for c in range(N_CHANNELS):
-        sigma = channel[c, ChannelField.RIVAL_SD]
-        step = -store[StoreField.LOG_RHO] / sigma
+        bids, found = terms[Term.BID_SEARCH + c], terms[Term.ORGANIC_SEARCH + c]
+        sigma, channel_click = channel[c, ChannelField.RIVAL_SD], channel[c, ChannelField.CLICK]
+        level = rival_log_mean(
+            0.0,
+            store[StoreField.RIVAL_SWING],
+            hour_of_week % 24,
+            store[StoreField.RIVAL_PEAK_HOUR],
+            channel_state[c, ChannelState.RIVAL_NOISE],
+            entry,
+            promotion_day * store[StoreField.RIVAL_PROMOTION_SHIFT],
+            channel_state[c, ChannelState.REACTION],
+        )
         for s in range(N_SEGMENTS):
-            mu = rival_log_mean(
-                segment[s, SegmentField.RIVAL_SEARCH + c],
-                store[StoreField.RIVAL_SWING],
-                hour_of_week % 24,
-                store[StoreField.RIVAL_PEAK_HOUR],
-                channel_state[c, ChannelState.RIVAL_NOISE],
-                entry,
-                promotion_day * store[StoreField.RIVAL_PROMOTION_SHIFT],
-                channel_state[c, ChannelState.REACTION],
-            )
+            wish = audience[s]
+            mu = segment[s, SegmentField.RIVAL_SEARCH + c] + level
+            rivals[0, c * N_SEGMENTS + s] = mu
             requests = request_rate(
                 channel[c, ChannelField.VOLUME], segment[s, SegmentField.SHARE], weekly[hour_of_week], uplift, demand
             )
-            mean_score = lognormal_mean(mu, sigma)
             first = (c * N_SEGMENTS + s) * listings
+            last = first + listings
+            position, open_ = cells[Rate.POSITION, first:last], cells[Rate.OPEN, first:last]
+            odds, organic = cells[Rate.ODDS, first:last], cells[Rate.ORGANIC, first:last]
+            suiting = cells[Rate.REQUESTS, first:last]
             for k in range(listings):
-                i = first + k
-                bid = offer[k, Offer.BID_SEARCH + c] * audience[s]
-                listed = listing_state[k, ListingState.LISTED]
-                work[_OPEN, i] = listed if bid >= store[StoreField.RESERVE] else 0.0
-                work[_BID, i] = max(bid, 1e-9)
-                work[REQUESTS, i] = (
-                    requests * cell[k, s, CellField.MATCH] * (1.0 + event * cell[k, s, CellField.SHOCK]) * listed
-                )
-                work[_MU, i] = mu
-                work[_SIGMA, i] = sigma
-                work[_STEP, i] = step
-                work[_RIVAL_MEAN, i] = mean_score
-                work[_QUALITY, i] = listing[k, ListingField.QUALITY]
-                work[_LISTING_CLICK, i] = terms[_CLICK_APPEAL, k]
-                work[_AFFINITY, i] = cell[k, s, CellField.AFFINITY]
-                work[_CHANNEL_CLICK, i] = channel[c, ChannelField.CLICK]
-                work[_LISTING_ORDER, i] = terms[_ORDER_APPEAL, k]
-                work[_ADVANTAGE, i] = terms[_PRICE_ADVANTAGE, k]
-                work[_ELASTICITY, i] = listing[k, ListingField.ELASTICITY]
-                work[_SENSITIVITY, i] = segment[s, SegmentField.SENSITIVITY]
-                work[_SEGMENT_ORDER, i] = segment[s, SegmentField.CONVERSION]
-                work[_RANK, i] = listing_state[k, ListingState.RANK]
-                work[_RIVALS, i] = channel[c, ChannelField.ORGANIC_RIVALS]
-    _finish_cells(store, work)
-    total = 0.0
-    for i in range(work.shape[1]):
-        total += work[REQUESTS, i] * work[CLICK, i]
-        work[CUMULATIVE, i] = total
-    _fill_guide(work, total)
-    return total
+                position[k] = score_position(max(bids[k] * wish, 1e-9), quality[k], mu, sigma)
+            for k in range(listings):
+                open_[k] = listed[k] if bids[k] * wish >= reserve else 0.0
+            for k in range(listings):
+                suiting[k] = requests * cell[k, s, CellField.MATCH] * listed[k]
+            if event > 0.0:
+                for k in range(listings):
+                    suiting[k] *= 1.0 + event * cell[k, s, CellField.SHOCK]
+            for k in range(listings):
+                odds[k] = click[k] + cell[k, s, CellField.AFFINITY] + channel_click
+            for k in range(listings):
+                organic[k] = found[k]
 
 
 @procedure
-def _fill_guide(work: Any, total: float) -> None:
-    """Guide table of the search by `find_cell`: entry j is the first cell whose cumulative rate exceeds j shares of n.
-
-    Source: Chen and Asau 1974; Devroye 1986, section III.2.4.
-    """
-    cells = work.shape[1]
-    i = 0
-    for j in range(cells):
-        while i < cells - 1 and work[CUMULATIVE, i] <= total * j / cells:
-            i += 1
-        work[GUIDE, j] = i
-
-
-@procedure
-def find_cell(work: Any, total: float, u: float) -> int:
-    """Cell of a latent click: the first whose cumulative rate exceeds u of the total."""
-    cells = work.shape[1]
-    i = int(work[GUIDE, int(u * cells)])
-    while i < cells - 1 and work[CUMULATIVE, i] <= u * total:
-        i += 1
-    return i
-
-
-@procedure
-def _finish_cells(store: Any, work: Any) -> None:
-    """The formulas with functions in them, in loops that the compiler turns into vector instructions."""
+def _finish_cells(store: Any, channel: Any, cells: Any, slots: Any) -> None:
+    """The formulas with functions in them, in long loops that the compiler turns into vector instructions."""
+    count = cells.shape[1]
+    half = count // N_CHANNELS
+    for c in range(N_CHANNELS):
+        step = -store[StoreField.LOG_RHO] / channel[c, ChannelField.RIVAL_SD]
+        for j in range(SLOTS):
+            for i in range(c * half, (c + 1) * half):
+                slots[j * count + i] = cells[Rate.POSITION, i] + j * step
+    for i in range(SLOTS * count):
+        slots[i] = normal_cdf(slots[i])
     seen_1, seen_2, seen_3 = store[StoreField.SEEN_1], store[StoreField.SEEN_2], store[StoreField.SEEN_3]
+    for i in range(count):
+        won = over_slots(slots[i], slots[count + i], slots[2 * count + i], seen_1, seen_2, seen_3)
+        exposure = cells[Rate.OPEN, i] * won
+        click = click_probability(cells[Rate.ODDS, i], 0.0, 0.0)
+        cells[Rate.EXPOSURE, i] = exposure
+        cells[Rate.CLICK, i] = click
+        found = exposure + (1.0 - exposure) * cells[Rate.ORGANIC, i]
+        cells[Rate.CLICKS, i] = cells[Rate.REQUESTS, i] * click * found
+
+
+@procedure
+def price_clicked(
+    clicked: int,
+    store: Any,
+    channel: Any,
+    segment: Any,
+    listing: Any,
+    audience: Any,
+    desk: Any,
+) -> None:
+    """Fill the rows `Clicked` for the first `clicked` of the cells in `where`."""
+    rows, slots = desk.clicked, desk.slots[0]
+    _gather_clicked(clicked, store, channel, segment, listing, audience, desk)
+    clicked = (clicked + 7) // 8 * 8  # whole vectors: what lies behind the last cell is computed and not used
+    for j in range(SLOTS):
+        for n in range(clicked):
+            slots[j * clicked + n] = rows[Clicked.POSITION, n] - rows[Clicked.SIGMA, n] + j * rows[Clicked.STEP, n]
+    for n in range(SLOTS * clicked):
+        slots[n] = normal_cdf(slots[n])
     asked_1, asked_2, asked_3 = store[StoreField.ASKED_1], store[StoreField.ASKED_2], store[StoreField.ASKED_3]
     reserve = store[StoreField.RESERVE]
-    flywheel = store[StoreField.FLYWHEEL]
-    for i in range(work.shape[1]):
-        z = score_position(work[_BID, i], work[_QUALITY, i], work[_MU, i], work[_SIGMA, i])
-        step = work[_STEP, i]
-        exposure = ad_exposure(z, step, seen_1, seen_2, seen_3)
-        asked = rival_price(z, step, work[_SIGMA, i], asked_1, asked_2, asked_3)
-        work[PRICE, i] = price_per_click(
-            exposure, asked, work[_RIVAL_MEAN, i], work[_QUALITY, i], reserve, work[_BID, i]
+    for n in range(clicked):
+        asked = over_slots(slots[n], slots[clicked + n], slots[2 * clicked + n], asked_1, asked_2, asked_3)
+        rows[Clicked.PRICE, n] = price_per_click(
+            rows[Clicked.EXPOSURE, n],
+            asked,
+            lognormal_mean(rows[Clicked.RIVAL_LOG_MEAN, n], rows[Clicked.SIGMA, n]),
+            rows[Clicked.QUALITY, n],
+            reserve,
+            rows[Clicked.BID, n],
         )
-        work[EXPOSURE, i] = exposure * work[_OPEN, i]
-    for i in range(work.shape[1]):
-        work[CLICK, i] = click_probability(work[_LISTING_CLICK, i], work[_AFFINITY, i], work[_CHANNEL_CLICK, i])
-        work[CONVERSION, i] = conversion_probability(
-            work[_LISTING_ORDER, i],
-            work[_ELASTICITY, i],
-            work[_SENSITIVITY, i],
-            work[_ADVANTAGE, i],
-            work[_SEGMENT_ORDER, i],
+    for n in range(clicked):
+        rows[Clicked.CONVERSION, n] = conversion_probability(
+            rows[Clicked.ODDS, n],
+            rows[Clicked.ELASTICITY, n],
+            rows[Clicked.SENSITIVITY, n],
+            rows[Clicked.ADVANTAGE, n],
+            rows[Clicked.SEGMENT, n],
         )
-        work[ORGANIC, i] = organic_exposure(work[_RANK, i], flywheel, work[_RIVALS, i])
+
+
+@procedure
+def _gather_clicked(
+    clicked: int, store: Any, channel: Any, segment: Any, listing: Any, audience: Any, desk: Any
+) -> None:
+    cells, terms, rivals, rows = desk.cells, desk.terms, desk.rivals, desk.clicked
+    for n in range(clicked):
+        i, k, group = desk.where[Where.CELL, n], desk.where[Where.LISTING, n], desk.where[Where.GROUP, n]
+        s, c = group % N_SEGMENTS, group // N_SEGMENTS
+        sigma = channel[c, ChannelField.RIVAL_SD]
+        rows[Clicked.EXPOSURE, n] = cells[Rate.EXPOSURE, i]
+        rows[Clicked.POSITION, n] = cells[Rate.POSITION, i]
+        rows[Clicked.SIGMA, n] = sigma
+        rows[Clicked.STEP, n] = -store[StoreField.LOG_RHO] / sigma
+        rows[Clicked.RIVAL_LOG_MEAN, n] = rivals[0, group]
+        rows[Clicked.QUALITY, n] = terms[Term.QUALITY, k]
+        rows[Clicked.BID, n] = terms[Term.BID_SEARCH + c, k] * audience[s]
+        rows[Clicked.ODDS, n] = terms[Term.ORDER, k]
+        rows[Clicked.ADVANTAGE, n] = terms[Term.ADVANTAGE, k]
+        rows[Clicked.ELASTICITY, n] = listing[k, ListingField.ELASTICITY]
+        rows[Clicked.SENSITIVITY, n] = segment[s, SegmentField.SENSITIVITY]
+        rows[Clicked.SEGMENT, n] = segment[s, SegmentField.CONVERSION]

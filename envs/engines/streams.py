@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..market.compiled import procedure
+from ..market.compiled import formula, fragment, procedure
+from ..market.numeric import exponential, logarithm
 
 _SCALE = 2.0**-32
 _MASK = np.uint64(0xFFFFFFFF)
@@ -22,15 +23,18 @@ _W0 = np.uint64(0x9E3779B9)
 _W1 = np.uint64(0xBB67AE85)
 _SHIFT = np.uint64(32)
 
+SMALL_MEAN = 32.0
+"""From it on the inversion of a Poisson variate starts at the mode."""
+_NEGLIGIBLE = 1e-18
+
 
 class Purpose(IntEnum):
     """What a draw is for: the second word of the counter."""
 
     MARKET = auto()  # demand and rivals' noise
-    LATENT_CLICKS = auto()
-    CLICK = auto()  # entity: number of the click within the hour
+    CLICKS = auto()  # how many; entity: cell
+    CLICK = auto()  # entity: cell; attempt: number of the click within it
     CLICK_ORDER = auto()
-    CLICK_TIMES = auto()
     IMPRESSIONS = auto()  # entity: channel and listing
     MATURING = auto()  # entity: listing, segment and delay class
     MATURED_ORDER = auto()  # entity: the same and the number of the order
@@ -41,7 +45,7 @@ class Purpose(IntEnum):
     CLOSING_ORDER = auto()
 
 
-@procedure
+@fragment
 def philox(seed: Any, store: Any, hour: Any, purpose: Any, entity: Any, attempt: Any) -> Any:
     """Four independent 32-bit words (as uint64) for one key and counter."""
     k0 = np.uint64(seed) & _MASK
@@ -62,14 +66,14 @@ def philox(seed: Any, store: Any, hour: Any, purpose: Any, entity: Any, attempt:
     return c0, c1, c2, c3
 
 
-@procedure
+@fragment
 def uniforms(seed: Any, store: Any, hour: Any, purpose: Any, entity: Any, attempt: Any) -> Any:
     """Four independent uniforms in the open interval (0, 1), on a grid of 2^-32."""
     a, b, c, d = philox(seed, store, hour, purpose, entity, attempt)
     return (a + 0.5) * _SCALE, (b + 0.5) * _SCALE, (c + 0.5) * _SCALE, (d + 0.5) * _SCALE
 
 
-@procedure
+@fragment
 def fine_uniform(seed: Any, store: Any, hour: Any, purpose: Any, entity: Any, attempt: Any) -> float:
     """One uniform in (0, 1) on a grid of 2^-53."""
     a, b, _, _ = philox(seed, store, hour, purpose, entity, attempt)
@@ -87,58 +91,131 @@ def normals(u: float, v: float) -> Any:
 
 
 @procedure
-def poisson_by_inversion(mean: float, u: float) -> int:
-    """Poisson variate for a small mean (<= 10 or so): the smallest n whose distribution function reaches u."""
-    p = np.exp(-mean)
+def poisson(mean: float, u: float) -> int:
+    """Poisson variate of any mean by inversion: the smallest n whose distribution function reaches u."""
+    if mean >= SMALL_MEAN:
+        mass = mode_mass(mean)
+        p, k, reached = mass, np.floor(mean), 0.0
+        while p > _NEGLIGIBLE:
+            reached += p
+            p *= k / mean
+            k -= 1.0
+        return poisson_from_mode(mean, mass, reached, u)
     n = 0
-    while u > p and n < 200:
-        u -= p
+    p = exponential(-mean)
+    reached = p
+    while u > reached and p > _NEGLIGIBLE:
         n += 1
-        p *= mean / n
+        p *= mean * (1.0 / n)
+        reached += p
     return n
 
 
-@procedure
-def poisson(mean: float, seed: Any, store: Any, hour: Any, purpose: Any, entity: Any) -> int:
-    """Poisson variate of any mean.
-
-    Inversion below 10, above it the transformed rejection of Hoermann 1993 (PTRS), one attempt per counter.
-    """
-    if mean <= 0.0:
-        return 0
-    if mean < 10.0:
-        return poisson_by_inversion(mean, fine_uniform(seed, store, hour, purpose, entity, 0))
-    b = 0.931 + 2.53 * np.sqrt(mean)
-    a = -0.059 + 0.02483 * b
-    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-    v_r = 0.9277 - 3.6224 / (b - 2.0)
-    attempt = 0
-    while True:
-        u1, u2, _, _ = uniforms(seed, store, hour, purpose, entity, attempt)
-        u = u1 - 0.5
-        us = 0.5 - np.abs(u)
-        k = np.floor((2.0 * a / us + b) * u + mean + 0.43)
-        if us >= 0.07 and u2 <= v_r:
-            return int(k)
-        attempt += 1
-        if k < 0.0 or (us < 0.013 and u2 > us):
-            continue
-        bound = np.log(u2 * inverse_alpha / (a / (us * us) + b))
-        if bound <= k * np.log(mean) - mean - log_factorial(k):
-            return int(k)
-
-
-@procedure
-def log_factorial(k: float) -> float:
-    """ln k! (Stirling's series; exact to 1e-10 from k = 10, by product below)."""
-    if k < 10.0:
-        product = 1.0
-        for i in range(2, int(k) + 1):
-            product *= i
-        return float(np.log(product))
+@formula
+def mode_mass(mean: Any) -> Any:
+    """Probability of the mode floor(mean) of a Poisson variate of a large mean, by Stirling's series."""
+    k = np.floor(mean)
     x = k + 1.0
-    series: float = (x - 0.5) * np.log(x) - x + 0.9189385332046727 + 1.0 / (12.0 * x) - 1.0 / (360.0 * x * x * x)
-    return series
+    log_factorial = (x - 0.5) * logarithm(x) - x + 0.9189385332046727 + (1 / 12 - 1 / 360 / (x * x)) / x
+    return exponential(k * logarithm(mean) - mean - log_factorial)
+
+
+@procedure
+def poisson_from_mode(mean: float, mass: float, reached: float, u: float) -> int:
+    """Inversion for a large mean, from the mode up or down. Source: Devroye 1986, section X.3.2.
+
+    `mass`, `reached`: probability of the mode floor(mean), and of at most that.
+    """
+    n = np.floor(mean)
+    if u > reached:
+        while u > reached and mass > _NEGLIGIBLE:
+            n += 1.0
+            mass *= mean / n
+            reached += mass
+        return int(n)
+    reached -= mass
+    while u <= reached and n > 0.0:
+        mass *= n / mean
+        n -= 1.0
+        reached -= mass
+    return int(n)
+
+
+@procedure
+def fill_uniforms(seed: Any, store: Any, hour: Any, purpose: Any, out: Any) -> None:
+    """Fill `out` (n,), n a multiple of 4, with uniforms on a grid of 2^-32; each depends on its place alone."""
+    for j in range(out.shape[0] // 4):
+        out[4 * j], out[4 * j + 1], out[4 * j + 2], out[4 * j + 3] = uniforms(seed, store, hour, purpose, j, 0)
+
+
+@procedure
+def fill_poisson(means: Any, u: Any, counts: Any, scratch: Any) -> None:
+    """Fill `counts` (n,) with Poisson variates of `means` (n,) from uniforms `u` (n,), each as `poisson` finds it.
+
+    All are inverted side by side, in loops that become vector instructions. `scratch`: shape (5, at least n).
+    """
+    n = means.shape[0]
+    p, reached = scratch[0, :n], scratch[1, :n]
+    _invert(means, u, counts, p, reached)
+    large = 0
+    for j in range(n):
+        scratch[2, large] = means[j]
+        large += 1 if means[j] >= SMALL_MEAN else 0
+        if u[j] > reached[j]:
+            counts[j] = poisson(means[j], u[j])
+    if large > 0:
+        _sum_to_mode(scratch[2, :large], p, reached, scratch[3], scratch[4])
+        large = 0
+        for j in range(n):
+            if means[j] >= SMALL_MEAN:
+                counts[j] = poisson_from_mode(means[j], scratch[4, large], reached[large], u[j])
+                large += 1
+
+
+@procedure
+def _sum_to_mode(means: Any, p: Any, reached: Any, k: Any, mass: Any) -> None:
+    """Probabilities of the modes of large means, and of at most these."""
+    n = means.shape[0]
+    for i in range(n):
+        mass[i] = mode_mass(means[i])
+    for i in range(n):
+        p[i], k[i], reached[i] = mass[i], np.floor(means[i]), 0.0
+    going = 1
+    while going > 0:
+        for i in range(n):
+            part, here, total, mean = p[i], k[i], reached[i], means[i]
+            for _ in range(4):
+                total += part
+                part *= here / mean
+                here -= 1.0
+            p[i], k[i], reached[i] = part, here, total
+        going = 0
+        for i in range(n):
+            going += 1 if p[i] > _NEGLIGIBLE else 0
+
+
+@procedure
+def _invert(means: Any, u: Any, counts: Any, p: Any, reached: Any) -> None:
+    """The loop of `poisson` over all small means at once; large ones count 0."""
+    n = means.shape[0]
+    for j in range(n):
+        p[j] = exponential(-means[j])
+        reached[j] = p[j] if means[j] < SMALL_MEAN else 1.0
+        counts[j] = 0.0
+    value = 0.0
+    going = 1
+    while going > 0 and value < 4.0 * SMALL_MEAN:
+        for j in range(n):
+            mean, wanted, mass, sum_, count = means[j], u[j], p[j], reached[j], counts[j]
+            for i in range(4):
+                count += 1.0 if wanted > sum_ else 0.0
+                mass *= mean * (1.0 / (value + i + 1.0))
+                sum_ += mass
+            p[j], reached[j], counts[j] = mass, sum_, count
+        value += 4.0
+        going = 0
+        for j in range(n):
+            going += 1 if u[j] > reached[j] else 0
 
 
 @procedure

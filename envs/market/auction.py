@@ -28,6 +28,14 @@ def score_position(bid: Quantity, quality: Quantity, rival_log_mean: Quantity, r
 
 
 @formula
+def over_slots(
+    won_1: Quantity, won_2: Quantity, won_3: Quantity, step_1: Quantity, step_2: Quantity, step_3: Quantity
+) -> Quantity:
+    """Sum over the slots: chance of winning at least slot l (Phi above) times the step of what slot l is worth."""
+    return step_1 * won_1 + step_2 * won_2 + step_3 * won_3
+
+
+@formula
 def ad_exposure(z: Quantity, slot_step: Quantity, seen_1: Quantity, seen_2: Quantity, seen_3: Quantity) -> Quantity:
     """Probability that a buyer sees the ad, over all slots.
 
@@ -37,7 +45,7 @@ def ad_exposure(z: Quantity, slot_step: Quantity, seen_1: Quantity, seen_2: Quan
         seen_1, seen_2, seen_3: steps e_l - e_{l+1} of the slots' exposure; non-negative, sum to e_1.
     Returns: probability in [0, e_1]; it never falls when the bid rises.
     """
-    return seen_1 * normal_cdf(z) + seen_2 * normal_cdf(z + slot_step) + seen_3 * normal_cdf(z + 2.0 * slot_step)
+    return over_slots(normal_cdf(z), normal_cdf(z + slot_step), normal_cdf(z + 2.0 * slot_step), seen_1, seen_2, seen_3)
 
 
 @formula
@@ -50,10 +58,7 @@ def rival_price(
         sigma: standard deviation of the log rival score.
         asked_1, asked_2, asked_3: steps e_l rho^(l-1) - e_{l+1} rho^l.
     """
-    low = z - sigma
-    return (
-        asked_1 * normal_cdf(low) + asked_2 * normal_cdf(low + slot_step) + asked_3 * normal_cdf(low + 2.0 * slot_step)
-    )
+    return ad_exposure(z - sigma, slot_step, asked_1, asked_2, asked_3)
 
 
 @formula

@@ -1,4 +1,4 @@
-"""How the mechanisms are compiled: one decorator for formulas, one for procedures, one cache for both.
+"""How the mechanisms are compiled: decorators for formulas, fragments and procedures, and one cache for all.
 
 numba's cache notices a change in the file of the compiled function, but not in the formulas pasted into it from other
 files. So the cache lies in a folder named after the text of all their sources: any edit compiles anew, nothing stale
@@ -10,9 +10,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, update_wrapper
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import numba as nb
 
@@ -24,19 +24,47 @@ _SOURCES = Path(__file__).resolve().parent.parent
 _KEPT = 3  # caches of earlier sources that are not deleted
 
 
-def formula(function: _F) -> _F:
-    """Compile a pure expression and paste it into its callers, so that their loops become vector instructions.
+class _Formula:
+    """What numba takes for a compiled function that is always to be pasted in, and Python for the function itself."""
 
-    Division follows numpy (no exception on zero): a branch that could raise would keep a loop scalar.
+    targetoptions: ClassVar = {"inline": "always"}
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.py_func = function
+        self._compiled = nb.njit(function)
+        self._numba_type_ = self._compiled._numba_type_
+
+    def __call__(self, *quantities: Quantity) -> Quantity:
+        return self.py_func(*quantities)
+
+
+def formula(function: _F) -> _F:
+    """A pure expression: plain Python on numbers and arrays, pasted into the compiled procedures that call it.
+
+    Pasting lets their loops become vector instructions. Plain Python keeps what is computed once, such as a store's
+    constants, free of a compiler's wait, and gives the other engines the very same formula.
     """
-    with _cache_of_these_sources():
-        return cast(_F, nb.njit(cache=True, inline="always", error_model="numpy")(function))
+    return cast(_F, _Formula(function))
 
 
 def procedure(function: _F) -> _F:
-    """Compile a function with loops; it releases the GIL, so that threads share the work."""
+    """Compile a function with loops; it releases the GIL, so that threads share the work.
+
+    It may take rows of arrays, but not make arrays: so rows need not be counted as references, which costs more than
+    many a formula.
+    """
+    return _compile(function, _nrt=False)
+
+
+def fragment(function: _F) -> _F:
+    """Compile a small procedure that its callers always take in whole: only then do loops over it become vectors."""
+    return _compile(function, _nrt=False, forceinline=True)
+
+
+def _compile(function: _F, **options: bool) -> _F:
     with _cache_of_these_sources():
-        return cast(_F, nb.njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cast(_F, nb.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """The rates of an hour: the engine's against the oracle's, and what a bid may and may not do to them."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merchantgym.envs.engines.hour import scratch
+from merchantgym.envs.engines.desk import Clicked, Rate, Where, lay_out, new_buffers
 from merchantgym.envs.engines.layout import (
     N_CHANNELS,
     N_SEGMENTS,
@@ -19,63 +20,80 @@ from merchantgym.envs.engines.layout import (
     StoreField,
     StoreState,
 )
-from merchantgym.envs.engines.rates import (
-    CLICK,
-    CONVERSION,
-    CUMULATIVE,
-    EXPOSURE,
-    ORGANIC,
-    PRICE,
-    REQUESTS,
-    fill_rates,
-)
+from merchantgym.envs.engines.rates import fill_rates, price_clicked
+from merchantgym.envs.market.compiled import procedure
 from merchantgym.envs.opening import OpenStores
 
 from ...oracle import Rates, hour_rates
 from ...worlds import Floats, copies, opened
 
-ROWS = {
-    "requests": REQUESTS,
-    "click": CLICK,
-    "exposure": EXPOSURE,
-    "price": PRICE,
-    "organic": ORGANIC,
-    "conversion": CONVERSION,
-}
-
 
 def engine_rates(arrays: StoreArrays, state: StateArrays, offer: Floats) -> tuple[Rates, Floats]:
-    """The engine's rates of all stores, and the expected latent clicks it returns, (B,)."""
+    """The engine's rates of all stores, every cell taken as clicked, and its expected clicks, (B, C, S, K)."""
     B, K = arrays.stores, arrays.listings
-    work, terms, _, _ = scratch(K)
-    filled = np.empty((B, *work.shape))
-    expected = np.empty(B)
+    N = N_CHANNELS * N_SEGMENTS * K
+    everywhere = {
+        Where.CELL: np.arange(N), Where.COUNT: 1, Where.GROUP: np.arange(N) // K, Where.LISTING: np.arange(N) % K
+    }  # fmt: skip
+    found = np.empty((B, len(fields(Rates)), N))
+    clicks = np.empty((B, N))
+    numbers, places = new_buffers(K)
     for b in range(B):
-        hour = int(state.store[b, StoreState.HOUR])
-        week = (int(arrays.store[b, StoreField.START_HOUR]) + hour) % 168
-        expected[b] = fill_rates(
-            hour,
-            week,
-            arrays.calendar[b, hour],
-            arrays.weekly,
-            arrays.store[b],
-            arrays.channel[b],
-            arrays.segment[b],
-            arrays.listing[b],
-            arrays.cell[b],
-            state.store[b],
-            state.channel[b],
-            state.listing[b],
-            state.audience[b],
-            offer[b],
-            work,
-            terms,
-        )
-        filled[b] = work
-    assert filled[:, CUMULATIVE, -1] == pytest.approx(expected, rel=1e-12)
-    assert (np.diff(filled[:, CUMULATIVE]) >= 0.0).all()
+        _price_store(b, arrays, state, offer, numbers, places, everywhere)
+        desk = lay_out(numbers, places, K)
+        found[b, :4] = desk.cells[[Rate.REQUESTS, Rate.CLICK, Rate.EXPOSURE, Rate.ORGANIC]]
+        found[b, 4:] = desk.clicked[[Clicked.PRICE, Clicked.CONVERSION]]
+        clicks[b] = desk.cells[Rate.CLICKS]
     shape = (B, N_CHANNELS, N_SEGMENTS, K)
-    return Rates(**{name: filled[:, row].reshape(shape) for name, row in ROWS.items()}), expected
+    names = ("requests", "click", "exposure", "organic", "price", "conversion")
+    return Rates(**{name: found[:, row].reshape(shape) for row, name in enumerate(names)}), clicks.reshape(shape)
+
+
+def _price_store(
+    b: int,
+    arrays: StoreArrays,
+    state: StateArrays,
+    offer: Floats,
+    numbers: Floats,
+    places: np.ndarray,
+    everywhere: dict[Where, Any],
+) -> None:
+    hour = int(state.store[b, StoreState.HOUR])
+    week = (int(arrays.store[b, StoreField.START_HOUR]) + hour) % 168
+    desk = lay_out(numbers, places, arrays.listings)
+    for row, values in everywhere.items():
+        desk.where[row] = values
+    _compiled_rates(
+        hour,
+        week,
+        arrays.calendar[b, hour],
+        arrays.weekly,
+        arrays.store[b],
+        arrays.channel[b],
+        arrays.segment[b],
+        arrays.listing[b],
+        arrays.cell[b],
+        state.store[b],
+        state.channel[b],
+        state.listing[b],
+        state.audience[b],
+        offer[b],
+        numbers,
+        places,
+    )
+
+
+@procedure
+def _compiled_rates(
+    hour: Any, week: Any, promotion: Any, weekly: Any, store: Any, channel: Any, segment: Any, listing: Any, cell: Any,
+    shop: Any, channels: Any, state: Any, audience: Any, offer: Any, numbers: Any, places: Any,
+) -> None:  # fmt: skip
+    desk = lay_out(numbers, places, listing.shape[0])
+    fill_rates(
+        hour, week, promotion, weekly, store, channel, segment, listing, cell, shop, channels, state, audience, offer,
+        desk,
+    )  # fmt: skip
+    price_clicked(desk.cells.shape[1], store, channel, segment, listing, audience, desk)
 
 
 def rough_state(stores: OpenStores, seed: int) -> tuple[StoreArrays, StateArrays, Floats]:
@@ -118,7 +136,8 @@ def test_the_engine_and_the_oracle_agree_on_every_rate(headline: OpenStores, see
         mine, other = getattr(ours, field.name), getattr(theirs, field.name)
         shown = theirs.exposure > 0.0 if field.name == "price" else np.ones_like(mine, dtype=bool)
         assert mine[shown] == pytest.approx(other[shown], rel=1e-8, abs=1e-12), field.name
-    assert expected == pytest.approx((theirs.requests * theirs.click).sum(axis=(1, 2, 3)), rel=1e-8)
+    seen = theirs.exposure + (1.0 - theirs.exposure) * theirs.organic
+    assert expected == pytest.approx(theirs.requests * theirs.click * seen, rel=1e-8, abs=1e-12)
 
 
 def test_events_of_the_calendar_reach_the_rates(headline: OpenStores) -> None:
