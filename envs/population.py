@@ -86,6 +86,7 @@ def _place_store(
     """Give listings their place in the market: traffic, rivals, money, calendar, and what will happen."""
     crowd = rng.normal(0.0, scenario.volume_spread)
     volume = np.asarray(market.channel_volume) * np.exp(crowd - 0.5 * scenario.volume_spread**2)
+    volume *= scenario.hosting.traffic
     spread = scenario.budget_spread * rng.normal()
     budget = scenario.budget_per_day * STAGE[stage].wallet * float(np.exp(spread + 0.5 * crowd)) * scenario.days
     hours = scenario.days * HOURS_PER_DAY
@@ -120,6 +121,7 @@ def _place_store(
         shock_decay=float(rng.uniform(24.0, 96.0)),
         entry_hour=entry if entered else NEVER,
         entry_shift=shift if entered else 0.0,
+        hosting=scenario.hosting,
     )
 
 

@@ -16,6 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .faults import fault_line
+from .hosting import Hosting, load_hosting, marketplace
 from .market.parameters import Market
 from .store import DRIVER_MIXES, STAGES
 
@@ -91,6 +92,7 @@ class Scenario(BaseModel):
     delay_shares: Shares | None  # of orders [same hour, within about a day, slow]; overrides the market's
     slow_delay_hours: Annotated[float, Field(ge=1)] | None  # [h] mean of the slow ones; overrides the market's
     flywheel: NotNegative | None  # overrides the market's
+    hosting: Hosting = Field(default_factory=marketplace)  # of `conf/hosting`, a choice apart from the files here
 
     @model_validator(mode="after")
     def _promotions_fit(self) -> Self:
@@ -111,8 +113,9 @@ class Scenario(BaseModel):
         return self
 
     def market(self, base: Market) -> Market:
-        """The base market with this scenario's overrides."""
+        """The base market with the overrides of this scenario and of its hosting model."""
         given = {name: getattr(self, name) for name in _MARKET_OVERRIDES}
+        given["commission_rate"] = self.hosting.commission_rate
         return replace(base, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -133,14 +136,14 @@ def scenario_names() -> tuple[str, ...]:
 
 
 @cache
-def load_scenario(name: str) -> Scenario:
-    """The scenario of `conf/scenario/<name>.yaml`.
+def load_scenario(name: str, hosting: str = "marketplace") -> Scenario:
+    """The scenario of `conf/scenario/<name>.yaml` under the hosting model of `conf/hosting/<hosting>.yaml`.
 
     Raises: ValueError: there is none of that name; the message lists those there are.
     """
     if name not in scenario_names():
         raise ValueError(f"scenario(={name!r}) must be one of: {', '.join(scenario_names())}")
-    return scenario_from_mapping(_composed(name))
+    return scenario_from_mapping(_composed(name)).model_copy(update={"hosting": load_hosting(hosting)})
 
 
 def _folder() -> Traversable:

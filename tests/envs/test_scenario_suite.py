@@ -237,7 +237,7 @@ def fingerprint(store: Store) -> str:
     for part in (store, store.listings):
         for field in fields(part):
             value: Any = getattr(part, field.name)
-            if field.name not in ("market", "listings"):
+            if field.name not in ("market", "listings", "hosting"):
                 number = isinstance(value, float | np.ndarray)
                 digest.update(repr(np.round(value, 9).tolist() if number else value).encode())
     return digest.hexdigest()
