@@ -1,4 +1,7 @@
-"""The reward: named terms of an hour, summed by the weights that the configuration gives to the plan's goal."""
+"""The reward: named terms of an hour, summed by the weights that the configuration gives to the plan's goal.
+
+The terms are also the accounts: what the merchant earned, and what the platform did, under the store's hosting model.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +15,16 @@ import yaml
 from .engines.layout import Field, FloatArray, Report
 from .market.compiled import procedure
 from .plan import GOALS
-from .task import PlanField
+from .task import PlanField, PlanListing
 
 
 class Term(Field):
-    """Terms of an hour's reward, summed over listings. Money in CNY; what costs is negative."""
+    """Terms of an hour's reward, summed over listings. Money in CNY; what costs is negative.
 
-    GROSS_MARGIN = 0  # revenue less cost of goods
+    Where merchant and platform share a cost (see `hosting`), the term is the merchant's part.
+    """
+
+    GROSS_MARGIN = 0  # revenue, or what the platform pays for the goods, less their cost
     COMMISSION = 1
     RETURNS = 2  # refunds and handling, less recovered goods and commission
     AD_SPEND = 3
@@ -27,9 +33,13 @@ class Term(Field):
     FIRST_SALES = 6  # [count] listings that sold for the first time
     STOCK_CLEARED = 7  # cost of the goods sold
     ROI_SHORTFALL = 8  # at the plan's end: attributed GMV missing to the ROI floor
+    LOGISTICS = 9
+    FEES = 10  # payment fees; at the plan's end its subscription
+    PLATFORM_PROFIT = 11  # the other party's account: commission, fees, ads and retail margin less what it bears
 
 
-PROFIT_TERMS = (Term.GROSS_MARGIN, Term.COMMISSION, Term.RETURNS, Term.AD_SPEND)
+PROFIT_TERMS = (Term.GROSS_MARGIN, Term.COMMISSION, Term.RETURNS, Term.AD_SPEND, Term.LOGISTICS, Term.FEES)
+"""The merchant's profit."""
 
 
 @dataclass(frozen=True)
@@ -85,27 +95,66 @@ def profit_reward() -> RewardWeights:
 
 
 @procedure
-def write_terms(hour: Any, total: Any, plan: Any, last_hour: bool, first_sales: float, terms: Any) -> None:
+def _part(share: float, amount: float) -> float:
+    """A share of some money, rounded to the fen once; the other party has the rest."""
+    part: float = np.floor(share * amount + 0.5)
+    return part
+
+
+@procedure
+def _book_listing(row: Any, plan: Any, plan_listing: Any, terms: Any) -> None:
+    """Add one listing's hour to the accounts of merchant and platform; nothing is booked twice, nothing is lost.
+
+    merchant + platform = revenue - goods - (refunds + handling - salvage) - logistics - ad money that went outside
+    """
+    revenue = row[Report.REVENUE]
+    income = revenue  # the merchant's, for its goods
+    credit = row[Report.REFUNDS]  # what it gives back for goods returned
+    if plan[PlanField.PLATFORM_SELLS] > 0.0:
+        supply = plan_listing[PlanListing.SUPPLY_PRICE]
+        income = row[Report.UNITS] * supply
+        credit = _part(supply / plan_listing[PlanListing.PRICE], credit)
+    orders = row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
+    spend = row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]
+    carriage = orders * plan[PlanField.ORDER_LOGISTICS] + row[Report.UNITS] * plan[PlanField.UNIT_LOGISTICS]
+    beyond = row[Report.HANDLING] - row[Report.SALVAGE]  # of returns, beside the money given back
+    own_ads = _part(plan[PlanField.AD_SHARE], spend)
+    own_carriage = _part(plan[PlanField.LOGISTICS_SHARE], carriage)
+    own_returns = _part(plan[PlanField.RETURN_SHARE], credit + beyond)
+    fee = _part(plan[PlanField.PAYMENT_FEE], revenue)
+    commission = row[Report.COMMISSION] - row[Report.COMMISSION_BACK]
+    terms[Term.GROSS_MARGIN] += (income - row[Report.GOODS_COST]) / 100.0
+    terms[Term.COMMISSION] -= row[Report.COMMISSION] / 100.0
+    terms[Term.RETURNS] += (row[Report.COMMISSION_BACK] - own_returns) / 100.0
+    terms[Term.AD_SPEND] -= own_ads / 100.0
+    terms[Term.LOGISTICS] -= own_carriage / 100.0
+    terms[Term.FEES] -= fee / 100.0
+    platform = revenue - income + commission + fee + own_ads - plan[PlanField.AD_OUTSIDE] * spend
+    platform -= carriage - own_carriage + row[Report.REFUNDS] + beyond - own_returns
+    terms[Term.PLATFORM_PROFIT] += platform / 100.0
+    terms[Term.GMV] += revenue / 100.0
+    terms[Term.ORDERS] += orders
+    terms[Term.STOCK_CLEARED] += row[Report.GOODS_COST] / 100.0
+
+
+@procedure
+def write_terms(
+    hour: Any, total: Any, plan: Any, plan_listing: Any, last_hour: bool, first_sales: float, terms: Any
+) -> None:
     """Fill the terms of one store's hour from its reports (K, Report) of the hour and of the run."""
     terms[:] = 0.0
     spend = 0.0
     attributed = 0.0
     for k in range(hour.shape[0]):
-        row = hour[k]
-        terms[Term.GMV] += row[Report.REVENUE] / 100.0
-        terms[Term.GROSS_MARGIN] += (row[Report.REVENUE] - row[Report.GOODS_COST]) / 100.0
-        terms[Term.COMMISSION] -= row[Report.COMMISSION] / 100.0
-        terms[Term.RETURNS] += (
-            row[Report.COMMISSION_BACK] + row[Report.SALVAGE] - row[Report.REFUNDS] - row[Report.HANDLING]
-        ) / 100.0
-        terms[Term.AD_SPEND] -= (row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]) / 100.0
-        terms[Term.ORDERS] += row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
-        terms[Term.STOCK_CLEARED] += row[Report.GOODS_COST] / 100.0
+        _book_listing(hour[k], plan, plan_listing[k], terms)
         spend += (total[k, Report.SPEND_SEARCH] + total[k, Report.SPEND_FEED]) / 100.0
         attributed += total[k, Report.AD_REVENUE] / 100.0
     terms[Term.FIRST_SALES] = first_sales
     if last_hour:
         terms[Term.ROI_SHORTFALL] = -max(0.0, plan[PlanField.ROI_FLOOR] * spend - attributed)
+        subscription = plan[PlanField.SUBSCRIPTION] * np.floor(plan[PlanField.HOURS] / 24.0) / 100.0
+        terms[Term.FEES] -= subscription
+        terms[Term.PLATFORM_PROFIT] += subscription
 
 
 @procedure
