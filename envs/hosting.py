@@ -15,13 +15,20 @@ from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .faults import fault_line
 
+
+def _whole_fen(cny: float) -> float:
+    if abs(100.0 * cny - round(100.0 * cny)) > 1e-6:
+        raise ValueError("must be whole fen (0.01 CNY)")
+    return cny
+
+
 PriceControl = Literal["delegated", "merchant", "platform"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Money = Annotated[float, Field(ge=0)]
+Money = Annotated[float, Field(ge=0), AfterValidator(_whole_fen)]
 
 
 class Hosting(BaseModel):
@@ -38,11 +45,11 @@ class Hosting(BaseModel):
     ad_share: Share  # of the ad spend
     ad_receiver: Literal["platform", "outside"]  # to whom ad money goes
     traffic: Annotated[float, Field(gt=0)]  # multiple of the marketplace's requests
-    order_logistics: Money  # [CNY per order] that merchant and platform pay carriers, whole fen
-    unit_logistics: Money  # [CNY per unit], whole fen
+    order_logistics: Money  # [CNY per order] that merchant and platform pay carriers
+    unit_logistics: Money  # [CNY per unit]
     logistics_share: Share  # of the two lines above
     return_share: Share  # of returns: refund or supply price, handling, and the goods that come back
-    supply_markup: Money | None  # [share of cost] where the platform sells, else None
+    supply_markup: Annotated[float, Field(ge=0)] | None  # [share of cost] where the platform sells, else None
 
     @model_validator(mode="after")
     def _seller_is_paid_once(self) -> Self:

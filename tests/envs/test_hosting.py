@@ -77,6 +77,7 @@ def test_the_four_models_are_there_and_every_number_says_where_it_comes_from() -
         ({"ad_receiver": {"value": "carrier"}}, "hosting.ad_receiver(='carrier') must be 'platform' or 'outside'"),
         ({"traffic": {"value": 0}}, "hosting.traffic(=0) must be greater than 0"),
         ({"order_logistics": {"value": -1}}, "hosting.order_logistics(=-1) must be greater than or equal to 0"),
+        ({"unit_logistics": {"value": 0.004}}, "hosting.unit_logistics(=0.004) must be whole fen (0.01 CNY)"),
         ({"order_logistics": {"unit": "CNY"}}, "hosting.order_logistics.value is missing"),
         ({"commision": {"value": 0.1}}, "hosting.commision(=0.1) is not a field of a hosting"),
         ({"supply_markup": {"value": 0.1}}, "supply_markup(=0.1) must be a number where price_control is platform"),
@@ -116,7 +117,7 @@ def test_the_marketplace_is_the_default_and_earns_what_it_always_did() -> None:
 
 
 shares = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.0, 1.0))
-money = st.floats(0.0, 50.0)
+money = st.integers(0, 5000).map(lambda fen: fen / 100)
 
 
 @st.composite
