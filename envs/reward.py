@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from .engines.layout import Field, FloatArray, Report
-from .market.compiled import procedure
+from .market.compiled import Quantity, formula, procedure
 from .plan import GOALS
 from .task import PlanField, PlanListing
 
@@ -94,47 +94,10 @@ def profit_reward() -> RewardWeights:
     return reward_from_mapping(yaml.safe_load(text))
 
 
-@procedure
-def _part(share: float, amount: float) -> float:
+@formula
+def _part(share: Quantity, amount: Quantity) -> Quantity:
     """A share of some money, rounded to the fen once; the other party has the rest."""
-    part: float = np.floor(share * amount + 0.5)
-    return part
-
-
-@procedure
-def _book_listing(row: Any, plan: Any, plan_listing: Any, terms: Any) -> None:
-    """Add one listing's hour to the accounts of merchant and platform; nothing is booked twice, nothing is lost.
-
-    merchant + platform = revenue - goods - (refunds + handling - salvage) - logistics - ad money that went outside
-    """
-    revenue = row[Report.REVENUE]
-    income = revenue  # the merchant's, for its goods
-    credit = row[Report.REFUNDS]  # what it gives back for goods returned
-    if plan[PlanField.PLATFORM_SELLS] > 0.0:
-        supply = plan_listing[PlanListing.SUPPLY_PRICE]
-        income = row[Report.UNITS] * supply
-        credit = _part(supply / plan_listing[PlanListing.PRICE], credit)
-    orders = row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
-    spend = row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]
-    carriage = orders * plan[PlanField.ORDER_LOGISTICS] + row[Report.UNITS] * plan[PlanField.UNIT_LOGISTICS]
-    beyond = row[Report.HANDLING] - row[Report.SALVAGE]  # of returns, beside the money given back
-    own_ads = _part(plan[PlanField.AD_SHARE], spend)
-    own_carriage = _part(plan[PlanField.LOGISTICS_SHARE], carriage)
-    own_returns = _part(plan[PlanField.RETURN_SHARE], credit + beyond)
-    fee = _part(plan[PlanField.PAYMENT_FEE], revenue)
-    commission = row[Report.COMMISSION] - row[Report.COMMISSION_BACK]
-    terms[Term.GROSS_MARGIN] += (income - row[Report.GOODS_COST]) / 100.0
-    terms[Term.COMMISSION] -= row[Report.COMMISSION] / 100.0
-    terms[Term.RETURNS] += (row[Report.COMMISSION_BACK] - own_returns) / 100.0
-    terms[Term.AD_SPEND] -= own_ads / 100.0
-    terms[Term.LOGISTICS] -= own_carriage / 100.0
-    terms[Term.FEES] -= fee / 100.0
-    platform = revenue - income + commission + fee + own_ads - plan[PlanField.AD_OUTSIDE] * spend
-    platform -= carriage - own_carriage + row[Report.REFUNDS] + beyond - own_returns
-    terms[Term.PLATFORM_PROFIT] += platform / 100.0
-    terms[Term.GMV] += revenue / 100.0
-    terms[Term.ORDERS] += orders
-    terms[Term.STOCK_CLEARED] += row[Report.GOODS_COST] / 100.0
+    return np.floor(share * amount + 0.5)
 
 
 @procedure
@@ -146,15 +109,63 @@ def write_terms(
     spend = 0.0
     attributed = 0.0
     for k in range(hour.shape[0]):
-        _book_listing(hour[k], plan, plan_listing[k], terms)
+        row = hour[k]
+        terms[Term.GMV] += row[Report.REVENUE] / 100.0
+        terms[Term.GROSS_MARGIN] += (row[Report.REVENUE] - row[Report.GOODS_COST]) / 100.0
+        terms[Term.COMMISSION] -= row[Report.COMMISSION] / 100.0
+        terms[Term.RETURNS] += (
+            row[Report.COMMISSION_BACK] + row[Report.SALVAGE] - row[Report.REFUNDS] - row[Report.HANDLING]
+        ) / 100.0
+        terms[Term.AD_SPEND] -= (row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]) / 100.0
+        terms[Term.ORDERS] += row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
+        terms[Term.STOCK_CLEARED] += row[Report.GOODS_COST] / 100.0
         spend += (total[k, Report.SPEND_SEARCH] + total[k, Report.SPEND_FEED]) / 100.0
         attributed += total[k, Report.AD_REVENUE] / 100.0
+    _share_with_platform(hour, plan, plan_listing, terms)
     terms[Term.FIRST_SALES] = first_sales
     if last_hour:
         terms[Term.ROI_SHORTFALL] = -max(0.0, plan[PlanField.ROI_FLOOR] * spend - attributed)
         subscription = plan[PlanField.SUBSCRIPTION] * np.floor(plan[PlanField.HOURS] / 24.0) / 100.0
         terms[Term.FEES] -= subscription
         terms[Term.PLATFORM_PROFIT] += subscription
+
+
+@procedure
+def _share_with_platform(hour: Any, plan: Any, plan_listing: Any, terms: Any) -> None:
+    """Move to the platform's account what is the platform's; the terms so far have the merchant pay and keep it all.
+
+    merchant + platform = revenue - goods - (refunds + handling - salvage) - logistics - ad money that went outside
+    """
+    revenue, units, orders, spend, commission = 0.0, 0.0, 0.0, 0.0, 0.0
+    refunds, beyond = 0.0, 0.0  # to buyers; handling less goods that came back
+    income, credit = 0.0, 0.0  # what the merchant is paid for goods, and gives back for goods returned
+    for k in range(hour.shape[0]):
+        row = hour[k]
+        supply = plan_listing[k, PlanListing.SUPPLY_PRICE]
+        revenue += row[Report.REVENUE]
+        units += row[Report.UNITS]
+        orders += row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
+        spend += row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]
+        commission += row[Report.COMMISSION] - row[Report.COMMISSION_BACK]
+        refunds += row[Report.REFUNDS]
+        beyond += row[Report.HANDLING] - row[Report.SALVAGE]
+        income += row[Report.UNITS] * supply
+        credit += row[Report.REFUNDS] * supply / plan_listing[k, PlanListing.PRICE]
+    if plan[PlanField.PLATFORM_SELLS] == 0.0:
+        income, credit = revenue, refunds
+    carriage = orders * plan[PlanField.ORDER_LOGISTICS] + units * plan[PlanField.UNIT_LOGISTICS]
+    ads = _part(plan[PlanField.AD_SHARE], spend)
+    logistics = _part(plan[PlanField.LOGISTICS_SHARE], carriage)
+    returns = _part(plan[PlanField.RETURN_SHARE], credit + beyond)
+    fee = _part(plan[PlanField.PAYMENT_FEE], revenue)
+    terms[Term.GROSS_MARGIN] += (income - revenue) / 100.0
+    terms[Term.RETURNS] += (refunds + beyond - returns) / 100.0
+    terms[Term.AD_SPEND] += (spend - ads) / 100.0
+    terms[Term.LOGISTICS] = -logistics / 100.0
+    terms[Term.FEES] = -fee / 100.0
+    platform = revenue - income + commission + fee + ads - plan[PlanField.AD_OUTSIDE] * spend
+    platform -= carriage - logistics + refunds + beyond - returns
+    terms[Term.PLATFORM_PROFIT] = platform / 100.0
 
 
 @procedure
