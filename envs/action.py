@@ -1,7 +1,8 @@
 """The action: corrections of the plan on a log scale. The zero action is the plan as written.
 
 An action has one number in [-1, 1] per channel, one per listing, and one discount for the whole shop:
-[search, feed | listing 1 .. K | discount]. See `task` for the scales.
+[search, feed | listing 1 .. K | discount]. See `task` for the scales. Where the hosting model leaves the price to the
+merchant, the discount has no effect.
 """
 
 from typing import Any
@@ -55,7 +56,9 @@ def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: A
         if plan[first] <= hour < plan[first + 1]:
             promotion = max(promotion, plan[first + 2])
     listings = offer.shape[0]
-    shop_factor = exponential(-LOG_DISCOUNT * action[N_CHANNELS + listings])
+    movable = 1.0 - plan[PlanField.PRICE_FIXED]
+    promotion *= movable
+    shop_factor = exponential(-LOG_DISCOUNT * action[N_CHANNELS + listings] * movable)
     for c in range(N_CHANNELS):
         of_channel = exponential(LOG_CHANNEL * action[c])
         for k in range(listings):

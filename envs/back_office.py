@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .hosting import Hosting, marketplace
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class BackOffice:
 
     store: str
     stage: str  # new | advanced | mature
-    driver: str  # supply_chain | operation | brand: what the shop is strong at
+    driver: str  # supply_chain | operation | brand: what the shop is strong at; several are joined by "+"
     start_hour: int  # [hour of the week, 0 = Monday 00h] when the plan starts
     days: int  # [days] the plan may run
     budget: float  # [CNY] marketing money for the whole plan
@@ -48,3 +50,4 @@ class BackOffice:
     units: NDArray[np.float64]  # [units] in those orders
     gmv: NDArray[np.float64]  # [CNY] paid for those units
     ad_spend: NDArray[np.float64]  # [CNY] paid for `ad_clicks`
+    hosting: Hosting = field(default_factory=marketplace)  # the contract: who sets the price, who pays what

@@ -124,7 +124,7 @@ class Fleet:
         for name in ("store", "channel", "segment", "listing", "cell", "calendar"):
             getattr(self.arrays, name)[slots] = getattr(source.arrays, name)[stores]
         self.state.assign(slots, source.state, stores)
-        for name in ("ledger", "ledger_listing", "plan_listing"):
+        for name in ("ledger", "ledger_listing", "plan", "plan_listing"):
             getattr(self.task, name)[slots] = getattr(source.task, name)[stores]
         self._seeds[slots] = as_keys(np.asarray(seeds))
         self._keys[slots] = as_keys(np.asarray(stores if keys is None else keys))

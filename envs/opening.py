@@ -29,7 +29,7 @@ from .engines.streams import keyed_generator
 from .fleet import Fleet, StoreSet, fen
 from .plan import GOALS, MAX_PROMOTIONS, ROLES, PlanArrays
 from .store import HOURS_PER_DAY, NEVER, Store, pack_stores, quality_scores
-from .task import LedgerListing, PlanListing, TaskArrays
+from .task import LedgerListing, PlanField, PlanListing, TaskArrays
 
 HISTORY_DAYS = 7
 HISTORY_AD_SHARE = 0.25
@@ -137,7 +137,26 @@ def _blank_task(stores: Sequence[Store], arrays: StoreArrays) -> TaskArrays:
     task = TaskArrays.zeros(arrays.stores, arrays.listings, (HISTORY_DAYS + 1) * HOURS_PER_DAY)
     task.plan_listing[:, :, PlanListing.MARKET_PRICE] = fen(np.stack([store.listings.market_price for store in stores]))
     task.ledger_listing[:, :, LedgerListing.SOLD] = np.stack([store.listings.reviews > 0 for store in stores])
+    for plan, listings, store in zip(task.plan, task.plan_listing, stores, strict=True):
+        _write_hosting(store, plan, listings)
     return task
+
+
+def _write_hosting(store: Store, plan: FloatArray, listings: FloatArray) -> None:
+    """The terms a store is hosted under, into its rows of `task.plan` and `task.plan_listing`."""
+    hosting = store.hosting
+    plan[PlanField.PRICE_FIXED] = hosting.price_control == "merchant"
+    plan[PlanField.PLATFORM_SELLS] = hosting.platform_sells
+    plan[PlanField.AD_SHARE] = hosting.ad_share
+    plan[PlanField.AD_OUTSIDE] = hosting.ad_receiver == "outside"
+    plan[PlanField.PAYMENT_FEE] = hosting.payment_fee
+    plan[PlanField.SUBSCRIPTION] = fen(hosting.subscription)
+    plan[PlanField.ORDER_LOGISTICS] = fen(hosting.order_logistics)
+    plan[PlanField.UNIT_LOGISTICS] = fen(hosting.unit_logistics)
+    plan[PlanField.LOGISTICS_SHARE] = hosting.logistics_share
+    plan[PlanField.RETURN_SHARE] = hosting.return_share
+    if hosting.supply_markup is not None:
+        listings[:, PlanListing.SUPPLY_PRICE] = fen(store.listings.cost * (1.0 + hosting.supply_markup))
 
 
 def _history_plans(stores: Sequence[Store], suggested: FloatArray) -> PlanArrays:
@@ -227,4 +246,5 @@ def _back_office(store: Store, suggested: FloatArray, report: FloatArray) -> Bac
         units=total(Report.UNITS),
         gmv=total(Report.REVENUE) / 100.0,
         ad_spend=total(Report.SPEND_SEARCH, Report.SPEND_FEED) / 100.0,
+        hosting=store.hosting,
     )

@@ -185,6 +185,7 @@ def check_plan(plan: Plan, back_office: BackOffice) -> None:
         *_money_faults(plan, back_office),
         *_item_faults(plan, back_office),
         *_price_faults(plan, back_office),
+        *_hosting_faults(plan, back_office),
     ]
     if faults:
         raise PlanError("\n".join(faults))
@@ -234,6 +235,19 @@ def _price_faults(plan: Plan, office: BackOffice) -> Iterable[str]:
                 f"listings[{index}].price(={item.price}) of {item.listing_id!r}{less} must be >= its cost"
                 f" {floor} [CNY], unless allow_below_cost is true"
             )
+
+
+def _hosting_faults(plan: Plan, office: BackOffice) -> Iterable[str]:
+    """Where the merchant keeps the price, a plan may not name another."""
+    if office.hosting.price_control != "merchant":
+        return
+    why = f"under {office.hosting.name} hosting the merchant sets the price"
+    price = dict(zip(office.listing_id, office.price.tolist(), strict=True))
+    for index, item in enumerate(plan.listings):
+        if abs(item.price - price.get(item.listing_id, item.price)) > SLACK * item.price:
+            yield f"listings[{index}].price(={item.price}) must be {price[item.listing_id]} [CNY]: {why}"
+    if plan.promotions:
+        yield f"promotions(={len(plan.promotions)} of them) must be none: {why}"
 
 
 @dataclass(frozen=True)

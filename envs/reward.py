@@ -1,4 +1,7 @@
-"""The reward: named terms of an hour, summed by the weights that the configuration gives to the plan's goal."""
+"""The reward: named terms of an hour, summed by the weights that the configuration gives to the plan's goal.
+
+The terms are also the accounts: what the merchant earned, and what the platform did, under the store's hosting model.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +13,18 @@ import numpy as np
 import yaml
 
 from .engines.layout import Field, FloatArray, Report
-from .market.compiled import procedure
+from .market.compiled import Quantity, formula, procedure
 from .plan import GOALS
-from .task import PlanField
+from .task import PlanField, PlanListing
 
 
 class Term(Field):
-    """Terms of an hour's reward, summed over listings. Money in CNY; what costs is negative."""
+    """Terms of an hour's reward, summed over listings. Money in CNY; what costs is negative.
 
-    GROSS_MARGIN = 0  # revenue less cost of goods
+    Where merchant and platform share a cost (see `hosting`), the term is the merchant's part.
+    """
+
+    GROSS_MARGIN = 0  # revenue, or what the platform pays for the goods, less their cost
     COMMISSION = 1
     RETURNS = 2  # refunds and handling, less recovered goods and commission
     AD_SPEND = 3
@@ -27,9 +33,13 @@ class Term(Field):
     FIRST_SALES = 6  # [count] listings that sold for the first time
     STOCK_CLEARED = 7  # cost of the goods sold
     ROI_SHORTFALL = 8  # at the plan's end: attributed GMV missing to the ROI floor
+    LOGISTICS = 9
+    FEES = 10  # payment fees; at the plan's end its subscription
+    PLATFORM_PROFIT = 11  # the other party's account: commission, fees, ads and retail margin less what it bears
 
 
-PROFIT_TERMS = (Term.GROSS_MARGIN, Term.COMMISSION, Term.RETURNS, Term.AD_SPEND)
+PROFIT_TERMS = (Term.GROSS_MARGIN, Term.COMMISSION, Term.RETURNS, Term.AD_SPEND, Term.LOGISTICS, Term.FEES)
+"""The merchant's profit."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,16 @@ def profit_reward() -> RewardWeights:
     return reward_from_mapping(yaml.safe_load(text))
 
 
+@formula
+def _part(share: Quantity, amount: Quantity) -> Quantity:
+    """A share of some money, rounded to the fen once; the other party has the rest."""
+    return np.floor(share * amount + 0.5)
+
+
 @procedure
-def write_terms(hour: Any, total: Any, plan: Any, last_hour: bool, first_sales: float, terms: Any) -> None:
+def write_terms(
+    hour: Any, total: Any, plan: Any, plan_listing: Any, last_hour: bool, first_sales: float, terms: Any
+) -> None:
     """Fill the terms of one store's hour from its reports (K, Report) of the hour and of the run."""
     terms[:] = 0.0
     spend = 0.0
@@ -103,9 +121,51 @@ def write_terms(hour: Any, total: Any, plan: Any, last_hour: bool, first_sales: 
         terms[Term.STOCK_CLEARED] += row[Report.GOODS_COST] / 100.0
         spend += (total[k, Report.SPEND_SEARCH] + total[k, Report.SPEND_FEED]) / 100.0
         attributed += total[k, Report.AD_REVENUE] / 100.0
+    _share_with_platform(hour, plan, plan_listing, terms)
     terms[Term.FIRST_SALES] = first_sales
     if last_hour:
         terms[Term.ROI_SHORTFALL] = -max(0.0, plan[PlanField.ROI_FLOOR] * spend - attributed)
+        subscription = plan[PlanField.SUBSCRIPTION] * np.floor(plan[PlanField.HOURS] / 24.0) / 100.0
+        terms[Term.FEES] -= subscription
+        terms[Term.PLATFORM_PROFIT] += subscription
+
+
+@procedure
+def _share_with_platform(hour: Any, plan: Any, plan_listing: Any, terms: Any) -> None:
+    """Move to the platform's account what is the platform's; the terms so far have the merchant pay and keep it all.
+
+    merchant + platform = revenue - goods - (refunds + handling - salvage) - logistics - ad money that went outside
+    """
+    revenue, units, orders, spend, commission = 0.0, 0.0, 0.0, 0.0, 0.0
+    refunds, beyond = 0.0, 0.0  # to buyers; handling less goods that came back
+    income, credit = 0.0, 0.0  # what the merchant is paid for goods, and gives back for goods returned
+    for k in range(hour.shape[0]):
+        row = hour[k]
+        supply = plan_listing[k, PlanListing.SUPPLY_PRICE]
+        revenue += row[Report.REVENUE]
+        units += row[Report.UNITS]
+        orders += row[Report.ORDERS_SAME_HOUR] + row[Report.ORDERS_WITHIN_DAY] + row[Report.ORDERS_SLOW]
+        spend += row[Report.SPEND_SEARCH] + row[Report.SPEND_FEED]
+        commission += row[Report.COMMISSION] - row[Report.COMMISSION_BACK]
+        refunds += row[Report.REFUNDS]
+        beyond += row[Report.HANDLING] - row[Report.SALVAGE]
+        income += row[Report.UNITS] * supply
+        credit += row[Report.REFUNDS] * supply / plan_listing[k, PlanListing.PRICE]
+    if plan[PlanField.PLATFORM_SELLS] == 0.0:
+        income, credit = revenue, refunds
+    carriage = orders * plan[PlanField.ORDER_LOGISTICS] + units * plan[PlanField.UNIT_LOGISTICS]
+    ads = _part(plan[PlanField.AD_SHARE], spend)
+    logistics = _part(plan[PlanField.LOGISTICS_SHARE], carriage)
+    returns = _part(plan[PlanField.RETURN_SHARE], credit + beyond)
+    fee = _part(plan[PlanField.PAYMENT_FEE], revenue)
+    terms[Term.GROSS_MARGIN] += (income - revenue) / 100.0
+    terms[Term.RETURNS] += (refunds + beyond - returns) / 100.0
+    terms[Term.AD_SPEND] += (spend - ads) / 100.0
+    terms[Term.LOGISTICS] = -logistics / 100.0
+    terms[Term.FEES] = -fee / 100.0
+    platform = revenue - income + commission + fee + ads - plan[PlanField.AD_OUTSIDE] * spend
+    platform -= carriage - logistics + refunds + beyond - returns
+    terms[Term.PLATFORM_PROFIT] = platform / 100.0
 
 
 @procedure

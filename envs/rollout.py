@@ -29,14 +29,15 @@ class Episodes:
     """Results of n stores. Money in CNY."""
 
     reward: FloatArray  # (n,)
-    profit: FloatArray  # (n,)
-    spend: FloatArray  # (n,)
+    profit: FloatArray  # (n,) the merchant's
+    platform_profit: FloatArray  # (n,) commission, fees, ads and retail margin less what the platform bears
+    spend: FloatArray  # (n,) on advertising, whoever paid for it
     gmv: FloatArray  # (n,)
     attributed_gmv: FloatArray  # (n,) of orders that an ad click led to
     orders: FloatArray  # (n,) = buyers
     broke_zero: FloatArray  # (n,) listings that sold for the first time
     violation: FloatArray  # (n,) 1 if attributed GMV fell short of the plan's ROI floor
-    lost_money: FloatArray  # (n,) 1 if profit is negative
+    lost_money: FloatArray  # (n,) 1 if the merchant's profit is negative
     terms: FloatArray  # (n, Term) sums over the run
     totals: FloatArray  # (n, K, Report) counts, and money in fen
     trace: Trace | None = None
@@ -130,11 +131,12 @@ def _run(
 def _episodes(fleet: Fleet, plans: PlanArrays, earned: FloatArray, trace: Trace | None) -> Episodes:
     score = fleet.score
     profit = score[:, [int(term) for term in PROFIT_TERMS]].sum(axis=1)
-    spend = -score[:, Term.AD_SPEND]
+    spend = fleet.state.total[:, :, [Report.SPEND_SEARCH, Report.SPEND_FEED]].sum(axis=(1, 2)) / 100.0
     attributed = fleet.state.total[:, :, Report.AD_REVENUE].sum(axis=1) / 100.0
     return Episodes(
         reward=earned,
         profit=profit,
+        platform_profit=score[:, Term.PLATFORM_PROFIT].copy(),
         spend=spend,
         gmv=score[:, Term.GMV].copy(),
         attributed_gmv=attributed,

@@ -38,8 +38,9 @@ def plan_progress(score: Any, total: Any, plan: Any) -> float:
 
 @procedure
 def profit_of(terms: Any) -> float:
-    """Profit [CNY] in a row of terms."""
+    """The merchant's profit [CNY] in a row of terms."""
     profit: float = terms[Term.GROSS_MARGIN] + terms[Term.COMMISSION] + terms[Term.RETURNS] + terms[Term.AD_SPEND]
+    profit += terms[Term.LOGISTICS] + terms[Term.FEES]
     return profit
 
 
@@ -146,7 +147,7 @@ def settle(
         ledger_listing[b],
     )
     last_hour = hour + 1 >= int(plan[b, PlanField.HOURS])
-    write_terms(report[b], total[b], plan[b], last_hour, first_sales, terms[b])
+    write_terms(report[b], total[b], plan[b], plan_listing[b], last_hour, first_sales, terms[b])
     for j in range(terms.shape[1]):
         score[b, j] += terms[b, j]
     reward[b] = weighted(terms[b], weights[int(plan[b, PlanField.GOAL])])

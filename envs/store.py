@@ -1,7 +1,8 @@
 """A store as the simulator knows it, truth included, and its packed form for the engines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from .engines.layout import (
     StoreArrays,
     StoreField,
 )
+from .hosting import Hosting, marketplace
 from .market.auction import quality_score, slot_steps
 from .market.conversion import hourly_hazard
 from .market.fulfilment import quantity_dispersion, return_probability, star_probability
@@ -25,6 +27,8 @@ from .market.traffic import match_after_hype, stationary_sd
 
 STAGES = ("new", "advanced", "mature")
 DRIVERS = ("supply_chain", "operation", "brand")
+DRIVER_MIXES = tuple("+".join(mix) for count in (1, 2, 3) for mix in combinations(DRIVERS, count))
+"""What a shop may be strong at: one driver, or several such as "supply_chain+brand"."""
 HOURS_PER_DAY = 24
 NEVER = 1e9
 """An hour that no run reaches."""
@@ -72,7 +76,7 @@ class Store:
 
     name: str
     stage: str  # of STAGES
-    driver: str  # of DRIVERS
+    driver: str  # of DRIVER_MIXES
     listings: Listings
     market: Market
     volume: FloatArray  # (C,) requests per mean hour in the store's categories
@@ -90,6 +94,7 @@ class Store:
     entry_hour: float = NEVER  # [h] of the plan at which a further rival enters
     entry_shift: float = 0.0  # [ln]
     history_days: int = 7
+    hosting: Hosting = field(default_factory=marketplace)
 
     def __post_init__(self) -> None:
         totals = self.listings.match.sum(axis=0)
@@ -143,8 +148,8 @@ def pack_stores(stores: Sequence[Store]) -> StoreArrays:
 
 def _row(values: dict[StoreField, float]) -> FloatArray:
     row = np.full(len(StoreField), np.nan)
-    for field, value in values.items():
-        row[field] = value
+    for name, value in values.items():
+        row[name] = value
     if np.isnan(row).any():
         raise ValueError(f"no value for {[StoreField(int(i)).name for i in np.flatnonzero(np.isnan(row))]}")
     return row

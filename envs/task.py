@@ -22,7 +22,7 @@ def action_size(listings: int) -> int:
 
 
 class PlanField(Field):
-    """The plan of a store, beyond its listings. Money in fen."""
+    """The plan of a store and the terms it is hosted under, beyond its listings. Money in fen."""
 
     BUDGET_TOTAL = 0
     BUDGET_DAILY = 1
@@ -31,7 +31,17 @@ class PlanField(Field):
     TARGET = 4  # [units of the goal]
     HOURS = 5
     BELOW_COST = 6  # 1 if prices under cost are allowed
-    PROMOTIONS = 7  # first of MAX_PROMOTIONS x (start hour, end hour, discount)
+    PRICE_FIXED = 7  # 1 if the merchant keeps its price; from here on: the store's hosting terms, see `hosting`
+    PLATFORM_SELLS = 8  # 1 if the platform buys at the supply price and sells on its own account
+    AD_SHARE = 9  # the merchant's share
+    AD_OUTSIDE = 10  # 1 if ad money leaves the account of merchant and platform
+    PAYMENT_FEE = 11  # share of revenue
+    SUBSCRIPTION = 12  # [fen per day]
+    ORDER_LOGISTICS = 13  # [fen per order]
+    UNIT_LOGISTICS = 14  # [fen per unit]
+    LOGISTICS_SHARE = 15  # the merchant's share
+    RETURN_SHARE = 16  # the merchant's share
+    PROMOTIONS = 17  # first of MAX_PROMOTIONS x (start hour, end hour, discount)
 
 
 PLAN_WIDTH = PlanField.PROMOTIONS + 3 * MAX_PROMOTIONS
@@ -46,6 +56,7 @@ class PlanListing(Field):
     ACTIVE = 3  # 1 if advertised
     MARKET_PRICE = 4  # [fen per unit] level of comparable goods that the platform shows
     START_STOCK = 5  # [units]
+    SUPPLY_PRICE = 6  # [fen per unit] what the platform pays the merchant where it sells on its own account, else 0
 
 
 class Ledger(Field):

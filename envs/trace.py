@@ -32,6 +32,7 @@ class Trace:
 
 _AD_CLICKS = (Report.AD_CLICKS_SEARCH, Report.AD_CLICKS_FEED)
 _ORGANIC_CLICKS = (Report.ORGANIC_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED)
+_SPEND = (Report.SPEND_SEARCH, Report.SPEND_FEED)
 _AD_VIEWS = (Report.AD_IMPRESSIONS_SEARCH, Report.AD_IMPRESSIONS_FEED)
 _ORGANIC_VIEWS = (Report.ORGANIC_IMPRESSIONS_SEARCH, Report.ORGANIC_IMPRESSIONS_FEED)
 
@@ -63,7 +64,7 @@ class Recorder:
         ratio = np.exp(LOG_CHANNEL * task.action[:, :channels].mean(axis=1) + LOG_LISTING * own)
         series = {
             "hour_of_week": (fleet.arrays.store[:, StoreField.START_HOUR] + hour - 1) % 168,
-            "spend": -fleet.terms[:, Term.AD_SPEND],
+            "spend": total(_SPEND) / 100.0,
             "gmv": fleet.terms[:, Term.GMV].copy(),
             "profit": fleet.terms[:, [int(term) for term in PROFIT_TERMS]].sum(axis=1),
             "orders": fleet.terms[:, Term.ORDERS].copy(),

@@ -87,7 +87,8 @@ def overview() -> str:
 def verb_help(name: str) -> str:
     """What `merchantgym <verb> --help` prints: summary, examples, the groups and fields of the config."""
     fields = _read("base.yaml") | _read(f"{name}.yaml")
-    chosen = _chosen(fields.pop("defaults"))
+    fields.pop("defaults")
+    chosen = _chosen(_defaults(name))
     options = "\n".join(f"  {k}={_plain(chosen[k])}  (of: {', '.join(v)})" for k, v in groups(name).items())
     values = "\n".join(f"  {k}={_plain(v)}" for k, v in fields.items() if k not in ("hydra", "verb"))
     return (
@@ -104,12 +105,17 @@ def verb_help(name: str) -> str:
 def groups(verb: str) -> dict[str, list[str]]:
     """The config groups that a verb uses, each with its options."""
     found = {}
-    for group in _chosen(_read(f"{verb}.yaml")["defaults"]):
+    for group in _chosen(_defaults(verb)):
         folder = resources.files(CONF).joinpath(group)
         if folder.is_dir():
             names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
             found[group] = [name.removesuffix(".yaml") for name in names]
     return {group: options for group, options in found.items() if options}
+
+
+def _defaults(verb: str) -> list[Any]:
+    """The defaults lists of a verb and of what all verbs share."""
+    return [*_read(f"{verb}.yaml")["defaults"], *_read("base.yaml")["defaults"]]
 
 
 def _read(name: str) -> dict[str, Any]:

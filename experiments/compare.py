@@ -208,8 +208,8 @@ def _log(
 
 def _show(console: Console, setting: Setting, comparison: Comparison, rows: Sequence[Row], own: Sequence[Arm]) -> None:
     console.print(
-        f"\n[bold]{setting.scenario.name}[/bold]: {comparison.stores} held-out stores, "
-        f"plans of {setting.scenario.days} days, the same random numbers for everyone"
+        f"\n[bold]{setting.scenario.name}[/bold], {setting.scenario.hosting.name}: {comparison.stores} held-out "
+        f"stores, plans of {setting.scenario.days} days, the same random numbers for everyone"
     )
     print_table(rows, console)
     if own:

@@ -16,7 +16,10 @@ from merchantgym.envs.trace import Trace
 from .plots import Trace as PlotTrace
 from .table import ArmResult
 
-_PER_STORE = ("profit", "spend", "gmv", "attributed_gmv", "orders", "broke_zero", "violation", "lost_money")
+_PER_STORE = (
+    *("profit", "platform_profit", "spend", "gmv", "attributed_gmv"),
+    *("orders", "broke_zero", "violation", "lost_money"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,8 @@ class Arm:
     result: ArmResult
     runs: tuple[Episodes, ...]  # one a training seed
     names: tuple[str, ...]  # of the stores
+    stages: tuple[str, ...]
+    drivers: tuple[str, ...]
 
     @property
     def trace(self) -> Trace | None:
@@ -37,7 +42,8 @@ class Arm:
         frames = []
         for seed, run in enumerate(self.runs):
             columns = {name: getattr(run, name) for name in _PER_STORE}
-            keys = {"planner": self.result.planner, "executor": self.result.executor, "seed": seed, "store": self.names}
+            keys = {"planner": self.result.planner, "executor": self.result.executor, "seed": seed}
+            keys |= {"store": self.names, "stage": self.stages, "driver": self.drivers}
             frames.append(pd.DataFrame({**keys, **columns}))
         return pd.concat(frames, ignore_index=True)
 
@@ -69,13 +75,21 @@ def score(
         executor=actors[0].name,
         kind=actors[0].kind,
         profit=np.stack([run.profit for run in runs]),
+        platform=np.stack([run.platform_profit for run in runs]),
         spend=np.stack([run.spend for run in runs]),
         gmv=np.stack([run.gmv for run in runs]),
         attributed_gmv=np.stack([run.attributed_gmv for run in runs]),
         broke_zero=np.stack([run.broke_zero for run in runs]),
         violations=np.stack([run.violation for run in runs]),
     )
-    return Arm(result, tuple(runs), tuple(store.name for store in opened.stores))
+    shops = opened.stores
+    return Arm(
+        result,
+        tuple(runs),
+        names=tuple(shop.name for shop in shops),
+        stages=tuple(shop.stage for shop in shops),
+        drivers=tuple(shop.driver for shop in shops),
+    )
 
 
 def _share(progress: Progress, part: int, parts: int) -> Callable[[int, int], None]:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor
+from merchantgym.envs.hosting import hosting_from_mapping
 from merchantgym.envs.market.parameters import Market, market_from_mapping
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import Plan, PlanArrays, check_plan, pack_plans
@@ -50,8 +51,8 @@ class Setting:
 
     @property
     def scenario_hash(self) -> str:
-        """Twelve digits that change with the scenario, the market and the population's seed."""
-        parts = {name: self.config[name] for name in ("scenario", "market", "population_seed")}
+        """Twelve digits that change with the scenario, its hosting model, the market and the population's seed."""
+        parts = {name: self.config[name] for name in ("scenario", "hosting", "market", "population_seed")}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     def run_seed(self, purpose: int) -> int:
@@ -70,7 +71,8 @@ def read_setting(config: DictConfig) -> Setting:
     """
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     market = market_from_mapping(plain["market"])
-    scenario = scenario_from_mapping(plain["scenario"])
+    hosting = hosting_from_mapping(plain["hosting"])
+    scenario = scenario_from_mapping(plain["scenario"]).model_copy(update={"hosting": hosting})
     threads = int(plain["threads"]) or os.cpu_count() or 1
     return Setting(
         market=market,

@@ -44,7 +44,8 @@ class ArmResult:
     planner: str
     executor: str
     kind: Kind
-    profit: Floats  # [CNY]
+    profit: Floats  # the merchant's [CNY]
+    platform: Floats  # the platform's profit [CNY]
     spend: Floats  # advertising [CNY], >= 0
     gmv: Floats  # [CNY]
     attributed_gmv: Floats  # GMV of orders that came from an advertisement [CNY]
@@ -69,7 +70,7 @@ class ArmResult:
             seed, store = np.argwhere(~np.isfinite(x))[0]
             entry = f"{field}[seed {seed}, store {store}](={x[seed, store]})"
             raise ValueError(f"{self.name}: {entry} must be finite")
-        if field != "profit" and x.min() < 0:
+        if field not in ("profit", "platform") and x.min() < 0:
             raise ValueError(f"{self.name}: {field}(min={x.min()}) must be >= 0")
         return x
 
@@ -93,10 +94,13 @@ class Row:
     kind: Kind
     stores: int
     seeds: int
-    profit_mean: float
+    profit_mean: float  # the merchant's
     profit_iqm: float
     profit_low: float  # 95 % interval of the mean
     profit_high: float
+    platform_mean: float  # the platform's profit
+    platform_low: float  # 95 % interval of the mean
+    platform_high: float
     vs_open_loop: Interval | None  # paired difference of mean profit
     vs_best_controller: Interval | None
     spend: float
@@ -152,9 +156,9 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
     table.add_column("#", justify="right")
     table.add_column("executor\nplanner", overflow="fold")
     table.add_column("kind\nseeds", no_wrap=True)
-    for heading in ("profit", "vs\nopen loop", "vs best\ncontroller", "spend\nGMV"):
+    for heading in ("profit\n(merchant)", "vs\nopen loop", "vs best\ncontroller", "platform\nGMV"):
         table.add_column(f"{heading}\n{money.unit}", justify="right", no_wrap=True)
-    for heading in ("ROI", "zero\nviol."):
+    for heading in (f"spend\n{money.unit}\nROI", "zero\nviol."):
         table.add_column(heading, justify="right", no_wrap=True)
     for rank, row in enumerate(rows, 1):
         table.add_row(*_cells(rank, row, money))
@@ -186,6 +190,7 @@ def _row(arm: ArmResult, peers: Sequence[ArmResult], state: int) -> Row:
     open_loop = next((p for p in peers if p.executor == OPEN_LOOP), None)
     controller = next((p for p in peers if p.kind == "controller"), None)
     profit = mean_interval(arm.profit, np.random.default_rng(state))
+    platform = mean_interval(arm.platform, np.random.default_rng(state))
     spend = float(arm.spend.mean())
     return Row(
         planner=arm.planner,
@@ -197,6 +202,9 @@ def _row(arm: ArmResult, peers: Sequence[ArmResult], state: int) -> Row:
         profit_iqm=iqm(arm.profit),
         profit_low=profit.low,
         profit_high=profit.high,
+        platform_mean=platform.mean,
+        platform_low=platform.low,
+        platform_high=platform.high,
         vs_open_loop=_difference(arm, open_loop, state),
         vs_best_controller=_difference(arm, controller, state),
         spend=spend,
@@ -244,8 +252,8 @@ def _cells(rank: int, row: Row, money: _Money) -> list[Text]:
         _two(Text(money.text(profit.mean), "bold"), money.ends(profit)),
         _difference_cell(row.vs_open_loop, money),
         _difference_cell(row.vs_best_controller, money),
-        _two(Text(money.text(row.spend)), money.text(row.gmv)),
-        Text("-" if row.roi is None else f"{row.roi:.2f}"),
+        _two(Text(money.text(row.platform_mean)), money.text(row.gmv)),
+        _two(Text(money.text(row.spend)), "-" if row.roi is None else f"{row.roi:.2f}"),
         _two(Text(f"{row.broke_zero:.2f}"), f"{row.violations:.2f}"),
     ]
 
@@ -266,8 +274,9 @@ def _two(first: Text, second: str) -> Text:
 def _legend(rows: Sequence[Row]) -> str:
     stores = f"{rows[0].stores} stores" if rows else "no stores"
     return (
-        f"Means per store over {stores}, whole plan. ROI: attributed GMV / spend. zero: listings that\n"
-        "broke zero. viol.: constraints violated. Brackets: 95 % bootstrap interval over stores and\n"
-        "training seeds. Differences are paired by store within a planner. The best controller is\n"
-        "picked on these same stores, which favours it over learned arms."
+        f"Means per store over {stores}, whole plan. Rank and differences: the merchant's profit.\n"
+        "platform: the platform's. ROI: attributed GMV / spend. zero: listings that broke zero. viol.:\n"
+        "constraints violated. Brackets: 95 % bootstrap interval over stores and training seeds.\n"
+        "Differences are paired by store within a planner. The best controller is picked on these same\n"
+        "stores, which favours it over learned arms."
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from merchantgym.envs.back_office import BackOffice
 
+from .contract import UnitTerms, deciding_terms, supplier_margin
 from .gains import OrderGains, RateGains, RuleGains, TrafficGains
 
 Array = NDArray[np.float64]
@@ -32,15 +33,28 @@ class Estimates:
     click_price: float  # [suggested bids] paid per click at the suggested bid
     matured_history: float  # [share] of the orders of the history's clicks that came inside it
     matured_plan: float  # [share] of the orders of the plan's clicks that will be counted
-    fees: float  # [share of revenue] commission and returns
+    terms: UnitTerms  # of the party that sets the price
+    supplier_margin: Array | None  # [CNY/unit] of a merchant who supplies the platform; None where it sells itself
+
+    @property
+    def fees(self) -> float:
+        """Commission, fees and returns of the party that sets the price [share of revenue]."""
+        return self.terms.fees
 
     def unit_margin(self, price: Array, cost: Array) -> Array:
-        """Gross margin less commission and returns [CNY/unit]."""
-        return price * self.realised_price * (1.0 - self.fees) - cost
+        """What a unit leaves to the party that sets the price, ads aside [CNY/unit], shape (K,)."""
+        return price * self.realised_price * (1.0 - self.fees) - self._unit_cost(cost)
 
     def break_even(self, cost: Array) -> Array:
-        """The price at which `unit_margin` is 0 [CNY/unit]."""
-        return cost / (self.realised_price * (1.0 - self.fees))
+        """The price at which `unit_margin` is 0 [CNY/unit], shape (K,)."""
+        return self._unit_cost(cost) / (self.realised_price * (1.0 - self.fees))
+
+    def merchant_margin(self, price: Array, cost: Array) -> Array:
+        """What a unit leaves to the merchant, ads aside [CNY/unit], shape (K,)."""
+        return self.unit_margin(price, cost) if self.supplier_margin is None else self.supplier_margin
+
+    def _unit_cost(self, cost: Array) -> Array:
+        return cost * self.terms.goods + self.terms.carriage
 
 
 def estimate(office: BackOffice, gains: RuleGains) -> Estimates:
@@ -51,6 +65,7 @@ def estimate(office: BackOffice, gains: RuleGains) -> Estimates:
     """
     matured = maturity(office.history_days, gains.rates)
     rates, traffic = gains.rates, gains.traffic
+    order_units = _order_units(office, gains.orders)
     store_weight, listing_weight = rates.store_spread**-2, rates.listing_spread**-2
     exposure = office.clicks * matured
     prior = rates.conversion_rate
@@ -71,7 +86,7 @@ def estimate(office: BackOffice, gains: RuleGains) -> Estimates:
         conversion_high=conversion * np.exp(gains.bids.optimism / np.sqrt(seen)),
         store_conversion=store,
         store_orders=store_orders,
-        order_units=_order_units(office, gains.orders),
+        order_units=order_units,
         realised_price=_realised_price(office, gains.orders),
         clicks_per_day=clicks,
         organic_per_day=clicks * organic,
@@ -80,7 +95,8 @@ def estimate(office: BackOffice, gains: RuleGains) -> Estimates:
         / (list_spend + weight * per_click),
         matured_history=matured,
         matured_plan=maturity(office.days, rates, rates.window_days),
-        fees=gains.orders.commission + gains.orders.returns,
+        terms=deciding_terms(office.hosting, order_units, gains.orders),
+        supplier_margin=supplier_margin(office.hosting, office.cost, order_units, gains.orders),
     )
 
 

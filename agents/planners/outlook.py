@@ -75,8 +75,8 @@ def look_ahead(office: BackOffice, beliefs: Estimates, gains: RuleGains, offer: 
 
     Orders are clicks x conversion x the share that comes in time; units end at `refill` times the stock at hand;
     a move of price acts on conversion with the mean published elasticity, a promotion is counted for what it
-    gives away only. Spend and GMV are lognormal around that, profit is normal; the spread comes from demand,
-    from the uncertain conversion and from the count and size of orders.
+    gives away only. Spend and GMV are lognormal around that, profit (the merchant's) is normal; the spread comes from
+    demand, from the uncertain conversion and from the count and size of orders.
     """
     clicks, spend = _bought(office, beliefs, gains, offer)
     days = effective_days(office, gains)
@@ -89,11 +89,13 @@ def look_ahead(office: BackOffice, beliefs: Estimates, gains: RuleGains, offer: 
     promoted = promotion_days(office) * gains.traffic.promotion_uplift / days
     price = offer.price * (1.0 - offer.discount * promoted)
     gmv = float((units * price * beliefs.realised_price).sum())
-    margin = float((units * beliefs.unit_margin(price, office.cost)).sum())
+    margin = float((units * beliefs.merchant_margin(price, office.cost)).sum())
+    own_spend = spend * office.hosting.ad_share
+    profit = margin - own_spend - office.hosting.subscription * office.days
     demand = gains.traffic.demand_spread
     count = math.exp(gains.orders.spread**2) / max(orders, 1.0)
     spread = math.sqrt(demand**2 + 1.0 / beliefs.store_orders + count)
-    reach = TAIL * math.hypot(margin * spread, spend * demand)
+    reach = TAIL * math.hypot(margin * spread, own_spend * demand)
     return Outlook(
         clicks=float(clicks.sum()),
         spend=spend,
@@ -101,7 +103,7 @@ def look_ahead(office: BackOffice, beliefs: Estimates, gains: RuleGains, offer: 
         forecast=Forecast(
             spend=_lognormal(spend, demand, most=offer.budget),
             gmv=_lognormal(gmv, spread),
-            profit=_quantiles(margin - spend - reach, margin - spend, margin - spend + reach),
+            profit=_quantiles(profit - reach, profit, profit + reach),
         ),
     )
 

@@ -39,6 +39,7 @@ def explain(office: BackOffice, decisions: Decisions, gains: RuleGains) -> str:
     """Several sentences: goal, what was learnt, items, bids, prices, money, promotions, forecast."""
     sentences = [
         f"The goal is {decisions.goal}: {decisions.why}.",
+        *_hosting(office),
         _learnt(office, decisions.beliefs, gains),
         *_items(office, decisions, gains),
         *_bids(office, decisions),
@@ -48,6 +49,17 @@ def explain(office: BackOffice, decisions: Decisions, gains: RuleGains) -> str:
         _forecast(decisions.outlook),
     ]
     return " ".join(sentences)
+
+
+def _hosting(office: BackOffice) -> Iterable[str]:
+    hosting = office.hosting
+    if hosting.supply_markup is not None:
+        yield (
+            f"Under {hosting.name} hosting the platform pays cost plus {hosting.supply_markup:.0%} and sells on its "
+            "own account: prices and bids follow its margin, the forecast is the merchant's."
+        )
+    elif hosting.price_control == "merchant":
+        yield f"Under {hosting.name} hosting the merchant sets the prices, and they stay."
 
 
 def _learnt(office: BackOffice, beliefs: Estimates, gains: RuleGains) -> str:
@@ -120,6 +132,8 @@ def _money(office: BackOffice, decisions: Decisions) -> str:
 
 def _promotions(office: BackOffice, decisions: Decisions) -> Iterable[str]:
     if not any(0 <= day < office.days for day in office.promotion_days):
+        return
+    if office.hosting.price_control == "merchant":
         return
     if not decisions.promotions:
         yield "Margins do not allow a discount on the platform's promotion days."

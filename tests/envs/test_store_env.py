@@ -231,7 +231,7 @@ def test_a_plan_for_another_store_is_refused_and_the_run_goes_on() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scenario": "easy"}, "scenario(='easy') must be one of: headline, steady"),
+        ({"scenario": "easy"}, "scenario(='easy') must be one of: cold_start, "),
         ({"split": "trian"}, "split(='trian') must be one of: train, validation, test"),
         ({"engine": "minute"}, "engine(='minute') must be one of: "),
         ({"stores": 0}, "stores(=0) must be >= 1"),

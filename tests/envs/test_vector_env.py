@@ -265,7 +265,7 @@ def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scenario": "easy"}, "scenario(='easy') must be one of: headline, steady"),
+        ({"scenario": "easy"}, "scenario(='easy') must be one of: cold_start, "),
         ({"split": "trian"}, "split(='trian') must be one of: train, validation, test"),
         ({"engine": "minute"}, "engine(='minute') must be one of: "),
         ({"render_mode": "rgb_array"}, "render_mode(='rgb_array') must be None: render single stores instead"),

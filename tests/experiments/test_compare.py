@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from merchantgym.envs.hosting import hosting_names
 from merchantgym.experiments import cli
 
 CATALOGUE = Path(__file__).parents[2] / "examples" / "catalogue.csv"
@@ -22,7 +23,8 @@ SMALL = (
 )
 ROW = {
     "planner", "executor", "kind", "stores", "seeds", "profit_mean", "profit_iqm", "profit_low", "profit_high",
-    "vs_open_loop", "vs_best_controller", "spend", "gmv", "roi", "broke_zero", "violations",
+    "platform_mean", "platform_low", "platform_high", "vs_open_loop", "vs_best_controller",
+    "spend", "gmv", "roi", "broke_zero", "violations",
 }  # fmt: skip
 
 
@@ -67,6 +69,8 @@ def test_controllers_are_compared_on_equal_terms(here: Path, capsys: pytest.Capt
         plan = stores[(stores.planner == row["planner"]) & (stores.executor == "open_loop")]
         assert row["stores"] == len(arm) == 8
         assert row["profit_mean"] == pytest.approx(arm.profit.mean())
+        assert row["platform_mean"] == pytest.approx(arm.platform_profit.mean())
+        assert set(arm.stage) <= {"new", "advanced", "mature"} > set() < set(arm.driver)
         assert row["vs_open_loop"]["mean"] == pytest.approx(np.mean(arm.profit.values - plan.profit.values))
         assert row["roi"] == pytest.approx(arm.attributed_gmv.sum() / arm.spend.sum())
     for name in ("profit.png", "spend.png", "bids.png"):
@@ -76,6 +80,33 @@ def test_controllers_are_compared_on_equal_terms(here: Path, capsys: pytest.Capt
     assert "value_pid" in printed
     assert "Qiaofu Kitchen and Storage" in printed
     assert (here / "outputs" / "mlflow.db").is_file()
+
+
+def hosted(here: Path, hosting: str, *words: str) -> list[dict[str, float]]:
+    """Rows of the rule planner's open loop and value PID under a hosting model."""
+    shared = ("executors=[open_loop,value_pid]", "planners=[rule]", "catalogue.path=null", "stores=4")
+    compare(*shared, f"hosting={hosting}", "tracking.enabled=false", "quiet=true", f"run={hosting}{len(words)}", *words)
+    rows: list[dict[str, float]] = json.loads((here / f"outputs/{hosting}{len(words)}/comparison.json").read_text())
+    return rows
+
+
+def test_every_hosting_model_is_compared_with_both_parties_profits(here: Path) -> None:
+    both = {}
+    for hosting in hosting_names():
+        rows = hosted(here, hosting)
+        assert len(rows) == 2
+        for row in rows:
+            assert row["platform_low"] <= row["platform_mean"] <= row["platform_high"]
+        both[hosting] = (rows[0]["profit_mean"], rows[0]["platform_mean"])
+    assert both["marketplace"][0] > both["fully_managed"][0]  # the retail margin moves to the platform
+    assert both["marketplace"][1] < both["fully_managed"][1]
+
+
+def test_one_term_of_a_hosting_model_can_be_set(here: Path) -> None:
+    usual = hosted(here, "semi_managed")
+    dear = hosted(here, "semi_managed", "hosting.order_logistics.value=30", "hosting.logistics_share.value=0.5")
+    for party in ("profit_mean", "platform_mean"):
+        assert sum(row[party] for row in dear) < sum(row[party] for row in usual)
 
 
 def test_same_seed_same_rows(here: Path) -> None:
@@ -128,6 +159,9 @@ def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], h
         (["market.rank.flywheel.value=-1"], ["market.flywheel", "-1"]),
         (["market.order.commission_rate.value=much"], ["market.commission_rate", "much", "number"]),
         (["scenario.days=0"], ["scenario.days", "0", "1"]),
+        (["hosting=nowhere"], ["hosting", "nowhere", "fully_managed"]),
+        (["hosting.ad_share.value=2"], ["hosting.ad_share", "2", "1"]),
+        (["hosting.supply_markup.value=0.1"], ["hosting.supply_markup", "0.1", "platform"]),
         (["scenario=nowhere"], ["scenario", "nowhere", "headline"]),
         (["training.seeds=0"], ["training.seeds", "0"]),
         (["training.planner=oracle"], ["training.planner", "oracle"]),

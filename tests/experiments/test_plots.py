@@ -47,7 +47,7 @@ def row(executor: str, profit: float, difference: Interval | None) -> Row:
     kind = "plan" if executor == "open_loop" else "controller"
     low, high = profit - 50, profit + 50
     return Row(
-        *("rule", executor, kind, 64, 1, profit, profit, low, high),  # type: ignore[arg-type]
+        *("rule", executor, kind, 64, 1, profit, profit, low, high, 700, 650, 750),  # type: ignore[arg-type]
         *(difference, difference, 500, 9000, 4, 1, 0),
     )
 

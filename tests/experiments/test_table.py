@@ -31,6 +31,7 @@ def arm(planner: str, executor: str, kind: Kind, uplift: float, seeds: int = 1, 
     noise = np.random.default_rng(len(executor)).normal(0, 10, size=(seeds, STORES))
     arrays = {
         "profit": BASE + uplift + noise,
+        "platform": 700 * ones,
         "spend": 500 * ones,
         "gmv": 9000 * ones,
         "attributed_gmv": 2000 * ones,
@@ -117,6 +118,7 @@ def test_counts_means_and_roi() -> None:
     assert (ppo.stores, ppo.seeds, ppo.kind) == (STORES, 3, "learned")
     assert (ppo.spend, ppo.gmv, ppo.roi, ppo.broke_zero, ppo.violations) == (500, 9000, 4, 1.5, 0)
     assert ppo.profit_low < ppo.profit_mean < ppo.profit_high
+    assert (ppo.platform_low, ppo.platform_mean, ppo.platform_high) == (700, 700, 700)
 
 
 def test_roi_is_the_ratio_of_sums_and_none_without_spending() -> None:
@@ -140,7 +142,7 @@ def test_file_has_the_fields_of_the_issue(tmp_path: Path) -> None:
     assert set(loaded[0]) == {
         *("planner", "executor", "kind", "stores", "seeds"),
         *("profit_mean", "profit_iqm", "profit_low", "profit_high", "vs_open_loop", "vs_best_controller"),
-        *("spend", "gmv", "roi", "broke_zero", "violations"),
+        *("platform_mean", "platform_low", "platform_high", "spend", "gmv", "roi", "broke_zero", "violations"),
     }
     assert set(loaded[0]["vs_open_loop"]) == {"mean", "low", "high"}
     assert [p.name for p in path.parent.iterdir()] == ["comparison.json"]
@@ -172,6 +174,7 @@ def test_numbers_are_flat_and_leave_out_what_is_unknown() -> None:
     difference = row("rule", "ppo").vs_open_loop
     assert difference is not None
     assert full["vs_open_loop.low"] == difference.low
+    assert full["platform_mean"] == 700
     assert all(isinstance(v, float) for v in full.values())
 
 
@@ -182,6 +185,9 @@ def test_table_fits_100_columns_and_cuts_nothing(console: dict[str, Any]) -> Non
     assert "…" not in text
     for word in ("value_pid", "open_loop", "controller", "CNY", "ROI", "reference", "4.00", "64 stores"):
         assert word in text
+    assert "(merchant)" in text
+    assert "platform" in text
+    assert "  700" in text
 
 
 def test_table_keeps_the_given_order_and_shows_intervals() -> None:
