@@ -18,6 +18,9 @@ from .trace import Recorder, Trace
 Progress = Callable[[int, int], None]
 """Called with (store-hours done, store-hours in all)."""
 
+OnHour = Callable[[Fleet], None]
+"""Called after every hour with the fleet that ran it, to be read only; of many stores, one chunk after another."""
+
 _CHUNK = 1024  # stores held in memory at once
 
 
@@ -54,8 +57,10 @@ def rollout(
     seed: int,
     *,
     reward: RewardWeights | None = None,
+    keys: NDArray[np.int64] | None = None,
     threads: int = 1,
     trace: bool = False,
+    on_hour: OnHour | None = None,
     progress: Progress | None = None,
 ) -> Episodes:
     """Run every store once under its plan.
@@ -66,14 +71,21 @@ def rollout(
         plans: one plan a store.
         seed: chance is keyed by (seed, number of the store): the same for every actor and plan.
         reward: weights of the reward, profit by default; they do not change what happens.
+        keys: (n,) numbers of the stores, 0 .. n - 1 by default. Store 7 of a split, opened alone and run with key 7,
+            meets what it meets among all.
         trace: record hourly series.
+        on_hour: called after every hour with the fleet.
         progress: called after every hour.
-    Raises: ValueError: the number of plans is not the number of stores, or the actor returned an impossible action.
+    Raises: ValueError: the number of plans or keys is not the number of stores, or the actor returned an impossible
+        action.
     """
     packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
     count = len(opened)
     if packed.bid.shape[0] != count:
         raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as stores(={count})")
+    numbers = np.arange(count) if keys is None else keys
+    if numbers.shape != (count,):
+        raise ValueError(f"keys(shape={numbers.shape}) must be {(count,)}, one a store")
     work = int(packed.days.sum()) * HOURS_PER_DAY
     longest = int(packed.days.max()) * HOURS_PER_DAY  # every chunk runs so long, that their traces fit together
     done = 0
@@ -85,7 +97,10 @@ def rollout(
             if progress is not None:
                 progress(before + store_hours, work)
 
-        part = _run(actor, opened, subset(packed, rows), rows, seed, longest, reward, threads, trace, report)
+        fleet = Fleet(opened.start, len(rows), reward=reward, threads=threads)
+        plan_rows = subset(packed, rows)
+        fleet.reset(plan_rows, rows, np.full(len(rows), seed, dtype=np.int64), keys=numbers[rows])
+        part = _run(actor, fleet, plan_rows, longest, trace, on_hour, report)
         done += int(packed.days[rows].sum()) * HOURS_PER_DAY
         parts.append(part)
     return parts[0] if len(parts) == 1 else _join(parts)
@@ -93,22 +108,18 @@ def rollout(
 
 def _run(
     actor: Actor,
-    opened: OpenStores,
+    fleet: Fleet,
     plans: PlanArrays,
-    rows: NDArray[np.int64],
-    seed: int,
     longest: int,
-    reward: RewardWeights | None,
-    threads: int,
     trace: bool,
+    on_hour: OnHour | None,
     report: Callable[[int], None],
 ) -> Episodes:
     """One chunk of stores from their first hour to their last."""
-    fleet = Fleet(opened.start, len(rows), reward=reward, threads=threads)
-    observation = fleet.reset(plans, rows, np.full(len(rows), seed, dtype=np.int64))
-    memory = actor.init(plans, len(rows))
+    observation = fleet.observation
+    memory = actor.init(plans, fleet.slots)
     recorder = Recorder(fleet) if trace else None
-    earned = np.zeros(len(rows))
+    earned = np.zeros(fleet.slots)
     hours = plans.days * HOURS_PER_DAY
     for hour in range(longest if trace else int(hours.max())):
         action, memory = actor.act(observation, memory)
@@ -116,6 +127,8 @@ def _run(
         earned += fleet.reward
         if recorder is not None:
             recorder.record()
+        if on_hour is not None:
+            on_hour(fleet)
         report(int(np.minimum(hours, hour + 1).sum()))
     return _episodes(fleet, plans, earned, None if recorder is None else recorder.trace())
 
