@@ -18,7 +18,7 @@ class BackOffice:
 
     store: str
     stage: str  # new | advanced | mature
-    driver: str  # supply_chain | operation | brand: what the shop is strong at
+    driver: str  # supply_chain | operation | brand: what the shop is strong at; several are joined by "+"
     start_hour: int  # [hour of the week, 0 = Monday 00h] when the plan starts
     days: int  # [days] the plan may run
     budget: float  # [CNY] marketing money for the whole plan

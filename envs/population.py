@@ -6,15 +6,17 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from .catalogue import Catalogue
 from .engines.layout import N_CHANNELS, N_SEGMENTS
 from .engines.streams import keyed_generator
+from .kinds import STAGE, draw_kind, driver_of
 from .market.parameters import Market, reference_market
 from .opening import OpenStores, open_stores
 from .scenario import Scenario
-from .store import DRIVERS, HOURS_PER_DAY, NEVER, STAGES, FloatArray, Listings, Store
+from .store import HOURS_PER_DAY, NEVER, FloatArray, Listings, Store
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -23,15 +25,6 @@ _SPLIT_STRIDE = 10_000_000  # stores a split can have before keys would meet
 _CATEGORIES = ("kitchen", "storage", "stationery", "toys", "garden", "textiles", "tools", "accessories")
 _GOODS = ("box", "set", "rack", "bottle", "bag", "lamp", "mat", "holder", "basket", "tray")
 _LOT_SIZES = np.array([1, 2, 5, 10, 20, 50, 100, 200])
-_MARGIN = {"supply_chain": 0.46, "operation": 0.40, "brand": 0.44}  # gross margin over price, mean
-_APPEAL = {"supply_chain": -0.05, "operation": 0.10, "brand": 0.15}  # log-odds of a click
-_RELEVANCE = {"supply_chain": 0.0, "operation": 0.12, "brand": 0.05}  # log-odds of an order
-_CARE = {"supply_chain": 0.0, "operation": 0.0, "brand": 0.4}  # log-odds of satisfaction
-_STOCK = {"supply_chain": 1.6, "operation": 0.9, "brand": 0.9}  # multiple of the days on the shelf
-_LEAD_HOURS = {"supply_chain": 36, "operation": 48, "brand": 60}
-_REVIEWS = {"new": 8.0, "advanced": 40.0, "mature": 160.0}  # median of a listing that has sold
-_COLD = {"new": 0.6, "advanced": 0.2, "mature": 0.08}  # share of listings without a sale
-_WALLET = {"new": 0.75, "advanced": 1.0, "mature": 1.35}  # multiple of the budget
 
 
 @dataclass(frozen=True)
@@ -79,10 +72,9 @@ def _rounded(values: Any, decimals: int) -> FloatArray:
 
 
 def draw_store(name: str, scenario: Scenario, market: Market, rng: Generator) -> Store:
-    """One store of a scenario. Distributions are assumptions, see `conf/scenario` and the tables above."""
-    stage = STAGES[rng.choice(3, p=scenario.stage_shares)]
-    driver = DRIVERS[rng.choice(3, p=scenario.driver_shares)]
-    market = replace(market, lead_time_hours=_LEAD_HOURS[driver])
+    """One store of a scenario. Distributions are assumptions, see `conf/scenario` and `kinds`."""
+    stage, driver = draw_kind(scenario, rng)
+    market = replace(market, lead_time_hours=driver_of(driver).lead_hours)
     shop = rng.normal(0.0, 1.0, 2)  # what the shop's listings share: clicks, orders
     listings = _draw_listings(stage, driver, shop, scenario, market, rng)
     return _place_store(name, stage, driver, listings, scenario, market, rng)
@@ -95,18 +87,19 @@ def _place_store(
     crowd = rng.normal(0.0, scenario.volume_spread)
     volume = np.asarray(market.channel_volume) * np.exp(crowd - 0.5 * scenario.volume_spread**2)
     spread = scenario.budget_spread * rng.normal()
-    budget = scenario.budget_per_day * _WALLET[stage] * float(np.exp(spread + 0.5 * crowd)) * scenario.days
+    budget = scenario.budget_per_day * STAGE[stage].wallet * float(np.exp(spread + 0.5 * crowd)) * scenario.days
     hours = scenario.days * HOURS_PER_DAY
     shocked = rng.random() < scenario.shock_probability
-    onset = float(rng.uniform(0.1, 0.8)) * hours
+    onset = float(rng.uniform(*scenario.shock_window)) * hours
     size = float(rng.uniform(*scenario.shock_size))
-    hit = rng.random(len(listings)) < 0.3
-    hit[rng.integers(len(listings))] = True
+    hit = _draw_hit(len(listings), scenario.shock_listings, rng)
     keen = rng.uniform(0.3, 1.0, N_SEGMENTS)
     entered = rng.random() < scenario.entry_probability
-    entry = float(rng.uniform(0.1, 0.7)) * hours
+    entry = float(rng.uniform(*scenario.entry_window)) * hours
     shift = float(rng.uniform(*scenario.entry_shift))
-    days = sorted(rng.choice(scenario.days, scenario.promotion_days, replace=False).tolist())
+    days = scenario.promotion_on
+    if days is None:
+        days = tuple(rng.choice(scenario.days, scenario.promotion_days, replace=False).tolist())
     return Store(
         name=name,
         stage=stage,
@@ -121,7 +114,7 @@ def _place_store(
         budget=round(budget, 2),
         renewing=scenario.renewing,
         roi_floor=scenario.roi_floor,
-        promotion_days=tuple(int(day) for day in days),
+        promotion_days=tuple(sorted(days)),
         shock_onset=onset if shocked else NEVER,
         shock_rise=float(rng.uniform(3.0, 12.0)),
         shock_decay=float(rng.uniform(24.0, 96.0)),
@@ -130,25 +123,37 @@ def _place_store(
     )
 
 
+def _draw_hit(listings: int, count: int | None, rng: Generator) -> NDArray[np.bool_]:
+    """Which listings an outside event lifts: `count` of them, or one and each other with probability 0.3."""
+    chance = rng.random(listings)
+    sure = rng.integers(listings)
+    if count is not None:
+        chosen: NDArray[np.bool_] = np.argsort(np.argsort(chance)) < count
+        return chosen
+    hit: NDArray[np.bool_] = chance < 0.3
+    hit[sure] = True
+    return hit
+
+
 def _draw_listings(
     stage: str, driver: str, shop: FloatArray, scenario: Scenario, market: Market, rng: Generator
 ) -> Listings:
     count = scenario.listings
-    cold = rng.random(count) < max(_COLD[stage], scenario.cold_share)
-    care = _CARE[driver] + rng.normal(0.0, 0.3, count)
+    cold = rng.random(count) < max(STAGE[stage].cold, scenario.cold_share)
+    care = driver_of(driver).care + rng.normal(0.0, 0.3, count)
     hype = np.where(rng.random(count) < scenario.hype_share, rng.uniform(0.3, 1.0, count), 0.0)
     price = _rounded(np.clip(18.0 * np.exp(rng.normal(0.0, 0.6, count)), 3.0, 120.0), 2)
-    margin = np.clip(rng.normal(_MARGIN[driver], 0.06, count), 0.15, 0.7)
+    margin = np.clip(rng.normal(driver_of(driver).margin, 0.06, count), 0.15, 0.7)
     lot_value = 70.0 * np.exp(rng.normal(0.0, 0.35, count))
     minimum_order = _LOT_SIZES[np.abs(np.log(lot_value / price)[:, None] - np.log(_LOT_SIZES)).argmin(axis=1)].astype(
         float
     )
-    reviews = np.where(cold, 0.0, np.floor(1.0 + _REVIEWS[stage] * np.exp(rng.normal(0.0, 0.8, count))))
+    reviews = np.where(cold, 0.0, np.floor(1.0 + STAGE[stage].reviews * np.exp(rng.normal(0.0, 0.8, count))))
     stars = 1.0 + 4.0 * expit(market.star_log_odds + care - market.star_hype_effect * hype)
     rating = np.clip(stars + rng.normal(0.0, 0.6, count) / np.sqrt(reviews + 1.0), 1.0, 5.0)
     age = np.where(cold, rng.uniform(0.0, 25.0, count), rng.uniform(60.0, 900.0, count))
-    appeal = _APPEAL[driver] + 0.15 * shop[0] + rng.normal(0.0, 0.3, count)
-    relevance = _RELEVANCE[driver] + scenario.conversion_spread * shop[1] + rng.normal(0.0, 0.35, count)
+    appeal = driver_of(driver).appeal + 0.15 * shop[0] + rng.normal(0.0, 0.3, count)
+    relevance = driver_of(driver).relevance + scenario.conversion_spread * shop[1] + rng.normal(0.0, 0.35, count)
     return _finish_listings(
         ids=tuple(f"L{k + 1:02d}" for k in range(count)),
         titles=tuple(f"{rng.choice(_CATEGORIES)} {rng.choice(_GOODS)} {k + 1}" for k in range(count)),
@@ -207,7 +212,7 @@ def _finish_listings(
     requests = 24.0 * sum(market.channel_volume) * (match * np.asarray(market.segment_share)).sum(axis=1)
     lots = 1.0 + float(np.dot(market.segment_share, market.segment_extra_lots))
     daily = requests * 0.25 * 0.038 * 0.012 * lots * minimum_order
-    cover = rng.uniform(*scenario.stock_days, count) * _STOCK[driver] * np.exp(rng.normal(0.0, 0.3, count))
+    cover = rng.uniform(*scenario.stock_days, count) * driver_of(driver).stock * np.exp(rng.normal(0.0, 0.3, count))
     shelf = np.ceil(np.maximum(cover * daily, 2.0 * minimum_order) / minimum_order) * minimum_order
     return Listings(
         listing_id=ids,
@@ -244,6 +249,10 @@ def catalogue_store(
 
     What a catalogue cannot say (how well titles match requests, how buyers take to a picture) is drawn around what it
     does say: image and title scores shift appeal and honesty where they are known. The stage follows from reviews.
+
+    Args:
+        driver: what the shop is strong at, see `store.DRIVER_MIXES`.
+    Raises: ValueError: an unknown driver.
     """
     rng = keyed_generator(seed, len(SPLITS))
     count = len(catalogue.listing_id)
@@ -252,7 +261,7 @@ def catalogue_store(
     hype = np.clip((0.6 - title) * 2.0 + rng.normal(0.0, 0.05, count), 0.0, 1.0)
     sold = float(np.median(catalogue.reviews))
     stage = "new" if sold < 10 else "advanced" if sold < 100 else "mature"
-    market = replace(scenario.market(market), lead_time_hours=_LEAD_HOURS[driver])
+    market = replace(scenario.market(market), lead_time_hours=driver_of(driver).lead_hours)
     listings = _finish_listings(
         ids=catalogue.listing_id,
         titles=catalogue.title,
@@ -269,7 +278,7 @@ def catalogue_store(
         appeal=(image - 0.5) + rng.normal(0.0, 0.25, count),
         relevance=0.5 * (title - 0.75) + rng.normal(0.0, 0.35, count),
         hype=hype,
-        care=_CARE[driver] + rng.normal(0.0, 0.3, count),
+        care=driver_of(driver).care + rng.normal(0.0, 0.3, count),
         driver=driver,
         scenario=scenario,
         market=market,

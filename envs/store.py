@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from .market.traffic import match_after_hype, stationary_sd
 
 STAGES = ("new", "advanced", "mature")
 DRIVERS = ("supply_chain", "operation", "brand")
+DRIVER_MIXES = tuple("+".join(mix) for count in (1, 2, 3) for mix in combinations(DRIVERS, count))
+"""What a shop may be strong at: one driver, or several such as "supply_chain+brand"."""
 HOURS_PER_DAY = 24
 NEVER = 1e9
 """An hour that no run reaches."""
@@ -72,7 +75,7 @@ class Store:
 
     name: str
     stage: str  # of STAGES
-    driver: str  # of DRIVERS
+    driver: str  # of DRIVER_MIXES
     listings: Listings
     market: Market
     volume: FloatArray  # (C,) requests per mean hour in the store's categories

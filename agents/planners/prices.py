@@ -28,7 +28,7 @@ def plan_prices(office: BackOffice, beliefs: Estimates, roles: Sequence[Role], g
     full = break_even + gains.ad_share * np.maximum(office.price - break_even, 0.0)
     best = np.log(full * gains.elasticity / (gains.elasticity - 1.0) / office.price)
     move = np.clip(gains.pull * best, -gains.step_down, gains.step_up)
-    if office.driver == "brand":
+    if "brand" in office.driver.split("+"):
         move = np.maximum(move, 0.0)
     move = np.where([role == "clear" for role in roles], -gains.step_down, move)
     move = np.where(np.abs(move) < gains.least_step, 0.0, move)

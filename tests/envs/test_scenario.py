@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 
 from merchantgym.envs.market.parameters import reference_market
 from merchantgym.envs.population import SPLITS, Population
-from merchantgym.envs.scenario import Scenario, load_scenario, scenario_from_mapping
+from merchantgym.envs.scenario import Scenario, load_scenario, scenario_from_mapping, scenario_names
 from merchantgym.envs.store import Store
 
 FOLDER = resources.files("merchantgym.conf").joinpath("scenario")
-NAMES = sorted(item.name.removesuffix(".yaml") for item in FOLDER.iterdir() if item.name.endswith(".yaml"))
+NAMES = scenario_names()
 OVERRIDES = ("demand_sd", "rival_noise_sd", "rival_swing", "flywheel")
 
 
@@ -64,6 +66,14 @@ def test_every_scenario_opens_in_every_split(name: str) -> None:
             assert office.renewing == scenario.renewing
             assert office.roi_floor == scenario.roi_floor
             assert (office.impressions > 0).any()  # a week of history
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_means_the_same_to_hydra(name: str) -> None:
+    with initialize_config_module("merchantgym.conf", version_base="1.3"):
+        composed = OmegaConf.to_container(compose("compare", [f"scenario={name}"]).scenario, resolve=True)
+        assert scenario_from_mapping(composed) == load_scenario(name)
+        assert compose("compare", [f"scenario={name}", "scenario.cold_share=0.5"]).scenario.cold_share == 0.5
 
 
 def test_headline_is_the_hard_setting_and_steady_the_easy_one() -> None:
@@ -118,6 +128,18 @@ def test_an_unknown_entry_is_named() -> None:
         ("stage_shares", [0.5, 0.5, 0.5], "sum to 1"),
         ("driver_shares", [1.2, -0.2, 0.0], "less than or equal to 1"),
         ("promotion_days", 15, "days"),
+        ("promotion_on", [3, 4], "promotion_days(=1) different days of the plan, from 0 to 13"),
+        ("promotion_on", [14], "promotion_days(=1) different days of the plan, from 0 to 13"),
+        ("shock_listings", 0, "greater than or equal to 1"),
+        ("shock_listings", 9, "at most listings(=8)"),
+        ("shock_window", [0.8, 0.1], "low <= high"),
+        ("entry_window", [0.1, 1.2], "less than or equal to 1"),
+        ("delay_shares", [0.5, 0.5, 0.5], "sum to 1"),
+        ("slow_delay_hours", 0.5, "greater than or equal to 1"),
+        ("mix", {"old": {"brand": 1}}, "not have 'old'; allowed: new, advanced, mature"),
+        ("mix", {"new": {"brand+operation": 1}}, "not have 'brand+operation'; allowed: supply_chain, "),
+        ("mix", {"new": {"brand": 0}}, "have a weight above 0"),
+        ("mix", {"new": {"brand": -1}}, "greater than or equal to 0"),
         ("flywheel", "strong", "valid number"),
         ("demand_sd", -1.0, "greater than or equal to 0"),
     ],
@@ -131,10 +153,11 @@ def test_a_scenario_overrides_the_market_where_it_names_a_value() -> None:
     base = reference_market()
     plain = scenario_from_mapping(mapping(**dict.fromkeys(OVERRIDES))).market(base)
     assert plain == base
-    for entry in OVERRIDES:
-        market = scenario_from_mapping(mapping(**{**dict.fromkeys(OVERRIDES), entry: 0.123})).market(base)
+    values = {**dict.fromkeys(OVERRIDES, 0.123), "delay_shares": (0.2, 0.3, 0.5), "slow_delay_hours": 12.3}
+    for entry, value in values.items():
+        market = scenario_from_mapping(mapping(**{**dict.fromkeys(OVERRIDES), entry: value})).market(base)
         assert {name for name in vars(base) if getattr(market, name) != getattr(base, name)} == {entry}
-        assert getattr(market, entry) == 0.123
+        assert getattr(market, entry) == value
 
 
 def test_a_flywheel_of_none_can_be_studied() -> None:
