@@ -23,7 +23,7 @@ from merchantgym.experiments import cli, watch
 from merchantgym.experiments.setting import TEST_RUN
 from merchantgym.experiments.snapshot import Observer, Snapshot
 from merchantgym.experiments.true_market import MarketReader
-from merchantgym.experiments.watch import screen
+from merchantgym.experiments.watch import read_choice, screen
 from merchantgym.experiments.watch_view import bar, bars, count, day_line, signed, summary, view, yuan
 
 DAYS = 3
@@ -228,14 +228,7 @@ def test_a_film_of_the_run_is_saved(folder: Path) -> None:
     [
         ("save=run.avi", "save(='run.avi') must end in one of: .gif, .mp4"),
         ("speed=-1", "speed(=-1) must be a number >= 0 of hours a second"),
-        ("speed=fast", "speed(='fast') must be a number >= 0"),
-        ("store=-1", "store(=-1) must be a whole number in [0, 10000000)"),
-        ("store=1.5", "store(=1.5) must be a whole number"),
-        ("split=tests", "split has an unknown name 'tests'; allowed: train, validation, test"),
-        ("planner=rulee", "planner has an unknown name 'rulee'; allowed: default, rule"),
         ("executor=ppo", "executor(='ppo') must be one of: open_loop"),
-        ("reveal=maybe", "reveal(='maybe') must be true or false"),
-        ("hours_per_frame=0", "hours_per_frame(=0) must be a whole number in [1, "),
     ],
 )
 def test_bad_values_are_refused_in_one_line(
@@ -246,6 +239,28 @@ def test_bad_values_are_refused_in_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("speed", "fast", r"speed\(='fast'\) must be a number >= 0"),
+        ("speed", float("nan"), r"speed\(=nan\) must be a number >= 0"),
+        ("store", -1, r"store\(=-1\) must be a whole number in \[0, 10000000\)"),
+        ("store", 1.5, r"store\(=1.5\) must be a whole number"),
+        ("split", "tests", "split has an unknown name 'tests'; allowed: train, validation, test"),
+        ("planner", "rulee", "planner has an unknown name 'rulee'; allowed: default, rule"),
+        ("reveal", "maybe", r"reveal\(='maybe'\) must be true or false"),
+        ("hours_per_frame", 0, r"hours_per_frame\(=0\) must be a whole number in \[1, "),
+        ("save", "run.mp3", r"save\(='run.mp3'\) must end in one of"),
+    ],
+)
+def test_bad_choices_are_named(field: str, value: Any, message: str) -> None:
+    good = {"planner": "rule", "split": "test", "store": 0, "speed": 0, "reveal": False, "save": None}
+    good |= {"hours_per_frame": 1}
+    assert read_choice(good).store == 0
+    with pytest.raises(ValueError, match=message):
+        read_choice(good | {field: value})
 
 
 def test_an_interrupt_ends_with_the_summary_so_far(
