@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .actor import Actor
+from .engines.event_trace import EventTrace
 from .engines.layout import FloatArray, Report
+from .event_fleet import check_engine, open_fleet
 from .fleet import Fleet
 from .opening import OpenStores
 from .plan import Plan, PlanArrays, pack_plans
@@ -58,8 +60,10 @@ def rollout(
     *,
     reward: RewardWeights | None = None,
     keys: NDArray[np.int64] | None = None,
+    engine: str = "hour",
     threads: int = 1,
     trace: bool = False,
+    event_trace: EventTrace | None = None,
     on_hour: OnHour | None = None,
     progress: Progress | None = None,
 ) -> Episodes:
@@ -73,12 +77,15 @@ def rollout(
         reward: weights of the reward, profit by default; they do not change what happens.
         keys: (n,) numbers of the stores, 0 .. n - 1 by default. Store 7 of a split, opened alone and run with key 7,
             meets what it meets among all.
+        engine: "hour", compiled, or "event", the same law visit by visit; see `event_fleet.open_fleet`.
         trace: record hourly series.
+        event_trace: takes down every event; with the event engine.
         on_hour: called after every hour with the fleet.
         progress: called after every hour.
     Raises: ValueError: the number of plans or keys is not the number of stores, or the actor returned an impossible
         action.
     """
+    check_engine(engine, event_trace)
     packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
     count = len(opened)
     if packed.bid.shape[0] != count:
@@ -97,7 +104,7 @@ def rollout(
             if progress is not None:
                 progress(before + store_hours, work)
 
-        fleet = Fleet(opened.start, len(rows), reward=reward, threads=threads)
+        fleet = open_fleet(engine, opened.start, len(rows), reward=reward, threads=threads, trace=event_trace)
         plan_rows = subset(packed, rows)
         fleet.reset(plan_rows, rows, np.full(len(rows), seed, dtype=np.int64), keys=numbers[rows])
         part = _run(actor, fleet, plan_rows, longest, trace, on_hour, report)

@@ -61,7 +61,7 @@ def limits(markets: Sequence[MarketSeries]) -> Limits:
         requests=(min(demand[0], *lifted), demand[1]) if lifted else demand,
         rivals=reach([market.rivals for market in markets]),
         impressions=reach([np.maximum(daily(market.impressions[:, :, c]), 1.0) for market in markets for c in (0, 1)]),
-        orders=1.1 * max(float(market.orders_by_day.mean(axis=1).sum(axis=1).max()) for market in markets),
+        orders=1.3 * max(float(market.orders_by_day.mean(axis=1).sum(axis=1).max()) for market in markets),
         off_shelf=max(0.05, 1.1 * max(float(np.quantile(m.off_shelf, 0.9, axis=1).max()) for m in markets)),
     )
 

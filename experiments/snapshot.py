@@ -221,7 +221,7 @@ def _counts(report: FloatArray, terms: FloatArray) -> Counts:
         ad_orders=ad_orders,
         organic_orders=orders - ad_orders,
         units=float(report[Report.UNITS]),
-        spend=-float(terms[Term.AD_SPEND]),
+        spend=float(report[Report.SPEND_SEARCH] + report[Report.SPEND_FEED]) / 100.0,
         gmv=float(terms[Term.GMV]),
         attributed_gmv=float(report[Report.AD_REVENUE]) / 100.0,
         profit=float(sum(terms[term] for term in PROFIT_TERMS)),

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from merchantgym.agents.planners import PLANNERS
+from merchantgym.envs.event_fleet import check_engine
 from merchantgym.envs.film import check_film, save_film
 from merchantgym.envs.population import SPLITS, Split
 from merchantgym.envs.rollout import Episodes, rollout
@@ -46,6 +47,7 @@ class Choice:
     """What the user wants to see, checked."""
 
     planner: str
+    engine: str
     split: Split
     store: int
     speed: float  # hours a second; 0: as fast as they are computed
@@ -78,6 +80,7 @@ def run(config: DictConfig) -> None:
                 plans,
                 setting.run_seed(_RUNS[choice.split]),
                 reward=setting.reward,
+                engine=choice.engine,
                 keys=np.array([choice.store]),
                 trace=choice.save is not None,
                 on_hour=observer,
@@ -94,6 +97,7 @@ def run(config: DictConfig) -> None:
 def read_choice(config: Mapping[str, Any]) -> Choice:
     """The entries that are this verb's own. Raises: ValueError: names the first that is not allowed."""
     check_names("planner", [str(config["planner"])], tuple(PLANNERS))
+    check_engine(str(config["engine"]))
     check_names("split", [str(config["split"])], SPLITS)
     speed, save = config["speed"], config["save"]
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0.0 <= speed < np.inf:
@@ -104,6 +108,7 @@ def read_choice(config: Mapping[str, Any]) -> Choice:
         check_film(Path(str(save)))
     return Choice(
         planner=str(config["planner"]),
+        engine=str(config["engine"]),
         split=cast(Split, config["split"]),
         store=_whole("store", config["store"], 0, _STORES),
         speed=float(speed),

@@ -215,6 +215,13 @@ def test_a_pipe_gets_a_line_a_day_and_the_summary(folder: Path, capsys: pytest.C
     assert result["profit"] == pytest.approx(scored.profit[3])  # the row of `evaluate` with the same seed
 
 
+def test_the_event_engine_can_be_watched(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["watch", *SHORT[1:], "scenario.days=1", "engine=event", "run=mine"]) == 0
+    result = json.loads(Path("outputs/mine/watch.json").read_text())
+    assert (result["hours"], result["finished"]) == (24, True)
+    assert result["ad_clicks"] > 0
+
+
 def test_a_film_of_the_run_is_saved(folder: Path) -> None:
     film = ["save=films/run.gif", "hours_per_frame=6", "quiet=true"]
     assert cli.main(["watch", *SHORT[1:], "scenario.days=1", *film]) == 0
@@ -250,6 +257,7 @@ def test_bad_values_are_refused_in_one_line(
         ("store", 1.5, r"store\(=1.5\) must be a whole number"),
         ("split", "tests", "split has an unknown name 'tests'; allowed: train, validation, test"),
         ("planner", "rulee", "planner has an unknown name 'rulee'; allowed: default, rule"),
+        ("engine", "steam", r"engine\(='steam'\) must be one of: hour, event"),
         ("reveal", "maybe", r"reveal\(='maybe'\) must be true or false"),
         ("hours_per_frame", 0, r"hours_per_frame\(=0\) must be a whole number in \[1, "),
         ("save", "run.mp3", r"save\(='run.mp3'\) must end in one of"),
@@ -257,7 +265,7 @@ def test_bad_values_are_refused_in_one_line(
 )
 def test_bad_choices_are_named(field: str, value: Any, message: str) -> None:
     good = {"planner": "rule", "split": "test", "store": 0, "speed": 0, "reveal": False, "save": None}
-    good |= {"hours_per_frame": 1}
+    good |= {"hours_per_frame": 1, "engine": "hour"}
     assert read_choice(good).store == 0
     with pytest.raises(ValueError, match=message):
         read_choice(good | {field: value})
