@@ -205,22 +205,18 @@ def test_a_short_plan_beside_long_ones_is_the_short_plan_alone(opened: OpenStore
             np.testing.assert_array_equal(getattr(together, name)[i], getattr(alone, name)[i], err_msg=name)
 
 
-def test_actors_meet_the_same_market(opened: OpenStores, plans: list[Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actors_meet_the_same_market(opened: OpenStores, plans: list[Plan]) -> None:
     """Demand and the rivals' moods take one path a seed, whatever is done; another seed, another path."""
     met: list[list[NDArray[np.float64]]] = []
 
-    class Watched(Fleet):
-        def step(self, action: NDArray[Any]) -> NDArray[np.float32]:
-            seen = super().step(action)
-            noise = self.state.channel[:, :, ChannelState.RIVAL_NOISE]
-            met[-1].append(np.concatenate([self.state.store[:, [StoreState.DEMAND]], noise], axis=1))
-            return seen
+    def look(fleet: Fleet) -> None:
+        noise = fleet.state.channel[:, :, ChannelState.RIVAL_NOISE]
+        met[-1].append(np.concatenate([fleet.state.store[:, [StoreState.DEMAND]], noise], axis=1))
 
-    monkeypatch.setattr(rollouts, "Fleet", Watched)
     profits = []
     for strength, seed in ((0.0, SEED), (1.0, SEED), (0.0, SEED + 1)):
         met.append([])
-        profits.append(rollout(Wave(strength), opened, plans, seed).profit)
+        profits.append(rollout(Wave(strength), opened, plans, seed, on_hour=look).profit)
     still, waving, elsewhere = (np.stack(path) for path in met)
     assert still.shape == (336, N, 3)
     np.testing.assert_array_equal(still, waving)
