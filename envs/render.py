@@ -86,7 +86,7 @@ def draw_run(trace: Trace | None, store: int, *, title: str) -> NDArray[np.uint8
         title: heading, for example the store's name.
     Raises: ValueError: the trace has no such store.
     """
-    with _dashboard(trace, store, title) as figure:
+    with dashboard(trace, store, title) as figure:
         canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[:, :, :3].copy()
@@ -97,20 +97,20 @@ def save_run(trace: Trace | None, store: int, path: Path, *, title: str) -> None
 
     Raises: ValueError: the trace has no such store. OSError: the file cannot be written.
     """
-    with _dashboard(trace, store, title) as figure:
+    with dashboard(trace, store, title) as figure:
         FigureCanvasAgg(figure)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="png", dpi=FILE_DPI, metadata={"Software": None})
 
 
 @contextmanager
-def _dashboard(trace: Trace | None, store: int, title: str) -> Iterator[Figure]:
+def dashboard(trace: Trace | None, store: int, title: str) -> Iterator[Figure]:
     """The figure, drawn in our style; fixed margins, because a layout engine would take half of the time."""
-    run = None if trace is None or len(trace.spend) == 0 else _one_store(trace, store)
+    run = None if trace is None or len(trace.spend) == 0 else one_store(trace, store)
     with mpl.rc_context(cast(Any, STYLE)):
         figure = Figure(figsize=SIZE, dpi=DPI)
         grid = figure.subplots(3, 3, sharex=True, gridspec_kw=MARGINS)
-        _heading(figure, run, title)
+        draw_heading(figure, run, title)
         for draw, ax in zip(_PANELS, grid.ravel(), strict=True):
             draw(ax, run)
             ax.yaxis.set_label_coords(-0.18, 0.5)
@@ -122,7 +122,7 @@ def _dashboard(trace: Trace | None, store: int, title: str) -> Iterator[Figure]:
         yield figure
 
 
-def _one_store(trace: Trace, store: int) -> Trace:
+def one_store(trace: Trace, store: int) -> Trace:
     """The trace of one store, its axis of stores dropped."""
     count = trace.budget.shape[0]
     if not 0 <= store < count:
@@ -131,7 +131,7 @@ def _one_store(trace: Trace, store: int) -> Trace:
     return Trace(budget=trace.budget[store], **columns)
 
 
-def _heading(figure: Figure, run: Trace | None, title: str) -> None:
+def draw_heading(figure: Figure, run: Trace | None, title: str) -> None:
     """Title, where in the plan we are, and the figures that a merchant asks for first."""
     size = min(14.0, 14.0 * _TITLE_LENGTH / max(len(title), 1))
     figure.text(0.02, 0.955, title, fontsize=size, fontweight="bold", color=DARK, va="center", parse_math=False)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,9 @@ from .trace import Recorder, Trace
 
 Progress = Callable[[int, int], None]
 """Called with (store-hours done, store-hours in all)."""
+
+OnHour = Callable[[Fleet], None]
+"""Called after every hour with the fleet that ran it, to be read only; of many stores, one chunk after another."""
 
 _CHUNK = 1024  # stores held in memory at once
 
@@ -58,10 +60,12 @@ def rollout(
     seed: int,
     *,
     reward: RewardWeights | None = None,
+    keys: NDArray[np.int64] | None = None,
     engine: str = "hour",
     threads: int = 1,
     trace: bool = False,
     event_trace: EventTrace | None = None,
+    on_hour: OnHour | None = None,
     progress: Progress | None = None,
 ) -> Episodes:
     """Run every store once under its plan.
@@ -72,18 +76,24 @@ def rollout(
         plans: one plan a store.
         seed: chance is keyed by (seed, number of the store): the same for every actor and plan.
         reward: weights of the reward, profit by default; they do not change what happens.
+        keys: (n,) numbers of the stores, 0 .. n - 1 by default. Store 7 of a split, opened alone and run with key 7,
+            meets what it meets among all.
         engine: "hour", compiled, or "event", the same law visit by visit; see `event_fleet.open_fleet`.
         trace: record hourly series.
         event_trace: takes down every event; with the event engine.
+        on_hour: called after every hour with the fleet.
         progress: called after every hour.
-    Raises: ValueError: the number of plans is not the number of stores, or the actor returned an impossible action.
+    Raises: ValueError: the number of plans or keys is not the number of stores, or the actor returned an impossible
+        action.
     """
     check_engine(engine, event_trace)
-    start = partial(open_fleet, engine, opened.start, reward=reward, threads=threads, trace=event_trace)
     packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
     count = len(opened)
     if packed.bid.shape[0] != count:
         raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as stores(={count})")
+    numbers = np.arange(count) if keys is None else keys
+    if numbers.shape != (count,):
+        raise ValueError(f"keys(shape={numbers.shape}) must be {(count,)}, one a store")
     work = int(packed.days.sum()) * HOURS_PER_DAY
     longest = int(packed.days.max()) * HOURS_PER_DAY  # every chunk runs so long, that their traces fit together
     done = 0
@@ -95,7 +105,10 @@ def rollout(
             if progress is not None:
                 progress(before + store_hours, work)
 
-        part = _run(actor, start, subset(packed, rows), rows, seed, longest, trace, report)
+        fleet = open_fleet(engine, opened.start, len(rows), reward=reward, threads=threads, trace=event_trace)
+        plan_rows = subset(packed, rows)
+        fleet.reset(plan_rows, rows, np.full(len(rows), seed, dtype=np.int64), keys=numbers[rows])
+        part = _run(actor, fleet, plan_rows, longest, trace, on_hour, report)
         done += int(packed.days[rows].sum()) * HOURS_PER_DAY
         parts.append(part)
     return parts[0] if len(parts) == 1 else _join(parts)
@@ -103,20 +116,18 @@ def rollout(
 
 def _run(
     actor: Actor,
-    start: Callable[[int], Fleet],
+    fleet: Fleet,
     plans: PlanArrays,
-    rows: NDArray[np.int64],
-    seed: int,
     longest: int,
     trace: bool,
+    on_hour: OnHour | None,
     report: Callable[[int], None],
 ) -> Episodes:
     """One chunk of stores from their first hour to their last."""
-    fleet = start(len(rows))
-    observation = fleet.reset(plans, rows, np.full(len(rows), seed, dtype=np.int64))
-    memory = actor.init(plans, len(rows))
+    observation = fleet.observation
+    memory = actor.init(plans, fleet.slots)
     recorder = Recorder(fleet) if trace else None
-    earned = np.zeros(len(rows))
+    earned = np.zeros(fleet.slots)
     hours = plans.days * HOURS_PER_DAY
     for hour in range(longest if trace else int(hours.max())):
         action, memory = actor.act(observation, memory)
@@ -124,6 +135,8 @@ def _run(
         earned += fleet.reward
         if recorder is not None:
             recorder.record()
+        if on_hour is not None:
+            on_hour(fleet)
         report(int(np.minimum(hours, hour + 1).sum()))
     return _episodes(fleet, plans, earned, None if recorder is None else recorder.trace())
 

@@ -32,6 +32,8 @@ VERBS = {
     "evaluate": Verb("merchantgym.experiments.evaluate", "score one planner and executor on held-out stores"),
     "compare": Verb("merchantgym.experiments.compare", "train, score and rank all planners and executors"),
     "export": Verb("merchantgym.experiments.export", "write a trained policy as a checked ONNX bundle"),
+    "watch": Verb("merchantgym.experiments.watch", "watch one store's days live, or save them as a film"),
+    "scenarios": Verb("merchantgym.experiments.scenarios", "draw the market of every scenario"),
     "bench": Verb("merchantgym.experiments.bench", "measure the speed of the simulator"),
 }
 

@@ -18,7 +18,7 @@ from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import Plan, PlanArrays, pack_plans
 from merchantgym.envs.platform_plan import platform_plan
 from merchantgym.envs.population import Population
-from merchantgym.envs.reward import Term, reward_from_mapping
+from merchantgym.envs.reward import PROFIT_TERMS, Term, reward_from_mapping
 from merchantgym.envs.rollout import Episodes, rollout
 from merchantgym.envs.scenario import load_scenario
 from merchantgym.envs.store_env import ManagedStoreEnv
@@ -206,22 +206,18 @@ def test_a_short_plan_beside_long_ones_is_the_short_plan_alone(opened: OpenStore
             np.testing.assert_array_equal(getattr(together, name)[i], getattr(alone, name)[i], err_msg=name)
 
 
-def test_actors_meet_the_same_market(opened: OpenStores, plans: list[Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actors_meet_the_same_market(opened: OpenStores, plans: list[Plan]) -> None:
     """Demand and the rivals' moods take one path a seed, whatever is done; another seed, another path."""
     met: list[list[NDArray[np.float64]]] = []
 
-    class Watched(Fleet):
-        def step(self, action: NDArray[Any]) -> NDArray[np.float32]:
-            seen = super().step(action)
-            noise = self.state.channel[:, :, ChannelState.RIVAL_NOISE]
-            met[-1].append(np.concatenate([self.state.store[:, [StoreState.DEMAND]], noise], axis=1))
-            return seen
+    def look(fleet: Fleet) -> None:
+        noise = fleet.state.channel[:, :, ChannelState.RIVAL_NOISE]
+        met[-1].append(np.concatenate([fleet.state.store[:, [StoreState.DEMAND]], noise], axis=1))
 
-    monkeypatch.setattr(event_fleet, "Fleet", Watched)
     profits = []
     for strength, seed in ((0.0, SEED), (1.0, SEED), (0.0, SEED + 1)):
         met.append([])
-        profits.append(rollout(Wave(strength), opened, plans, seed).profit)
+        profits.append(rollout(Wave(strength), opened, plans, seed, on_hour=look).profit)
     still, waving, elsewhere = (np.stack(path) for path in met)
     assert still.shape == (336, N, 3)
     np.testing.assert_array_equal(still, waving)
@@ -315,3 +311,27 @@ def test_an_impossible_action_is_named(opened: OpenStores, plans: list[Plan]) ->
         rollout(Broken(answer=lost), opened, plans, SEED)
     with pytest.raises(ValueError, match=r"action has shape \(5, 4\), needs \(5, 11\)"):
         rollout(Broken(answer=np.zeros((N, 4))), opened, plans, SEED)
+
+
+def test_a_store_alone_meets_under_its_number_what_it_meets_among_all(plans: list[Plan], run: Episodes) -> None:
+    alone = Population(load_scenario("headline")).open("train", 1, first=3)
+    one = rollout(Wave(), alone, plans[3:4], SEED, keys=np.array([3]))
+    for field in fields(Episodes):
+        if field.name != "trace":
+            np.testing.assert_array_equal(getattr(one, field.name)[0], getattr(run, field.name)[3], err_msg=field.name)
+    with pytest.raises(ValueError, match=r"keys\(shape=\(2,\)\) must be \(1,\)"):
+        rollout(Wave(), alone, plans[3:4], SEED, keys=np.arange(2))
+
+
+def test_the_fleet_can_be_read_after_every_hour(opened: OpenStores, plans: list[Plan], run: Episodes) -> None:
+    profit: list[float] = []
+    hours: list[float] = []
+
+    def look(fleet: Fleet) -> None:
+        profit.append(float(fleet.score[:, [int(term) for term in PROFIT_TERMS]].sum()))
+        hours.append(float(fleet.state.store[0, StoreState.HOUR]))
+
+    watched = rollout(Wave(), opened, plans, SEED, trace=True, on_hour=look)
+    same(watched, run)
+    assert hours == list(range(1, 14 * 24 + 1))
+    assert profit[-1] == pytest.approx(run.profit.sum())
