@@ -63,8 +63,9 @@ def fragment(function: _F) -> _F:
 
 
 def _compile(function: _F, **options: bool) -> _F:
+    njit: Any = nb.njit  # its types leave out _nrt
     with _cache_of_these_sources():
-        return cast(_F, nb.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
+        return cast(_F, njit(cache=True, nogil=True, error_model="numpy", **options)(function))
 
 
 @contextmanager

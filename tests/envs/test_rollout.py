@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from merchantgym.envs import event_fleet
 from merchantgym.envs import fleet as fleets
 from merchantgym.envs import rollout as rollouts
 from merchantgym.envs.actor import Kind, Memory

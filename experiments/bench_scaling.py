@@ -1,0 +1,85 @@
+"""How the cost of an hour grows with the number of stores and of listings: `merchantgym bench` draws it."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from merchantgym.envs.fleet import Fleet
+from merchantgym.envs.opening import OpenStores
+from merchantgym.envs.plan import PlanArrays
+from merchantgym.envs.population import Population
+from merchantgym.envs.rollout import subset
+
+from .bench_engines import cpu_time, run_plans
+from .plots import DARK, PALETTE, STYLE
+from .setting import write_plans
+
+STORES = (1, 4, 16, 64, 256, 1024, 4096, 16_384)
+LISTINGS = (1, 2, 4, 8, 16, 32, 64)
+_DIFFERENT = 256  # stores that are drawn; more slots play them again, each with a seed of its own
+_LEAST_STEPS = 16_384  # store-hours of the shortest run
+
+Growth = dict[str, list[tuple[int, float]]]
+"""By what grows ("stores", "listings"): (how many, CPU time of one hour of all stores [us])."""
+
+
+def measure_growth(population: Population, repeats: int) -> Growth:
+    """CPU time of a managed hour, for many numbers of stores (K as the scenario says) and of listings (256 stores)."""
+    opened = population.open("train", _DIFFERENT)
+    _, plans = write_plans("rule", opened)
+    stores = [(slots, _hour(opened, plans, slots, repeats)) for slots in STORES]
+    listings = []
+    for count in LISTINGS:
+        scenario = population.scenario.model_copy(update={"listings": count})
+        opened = Population(scenario, population.seed, population.base_market).open("train", _DIFFERENT)
+        _, plans = write_plans("rule", opened)
+        listings.append((count, _hour(opened, plans, _DIFFERENT, repeats)))
+    return {"stores": stores, "listings": listings}
+
+
+def _hour(opened: OpenStores, plans: PlanArrays, slots: int, repeats: int) -> float:
+    """Median CPU time of one hour of that many slots [us]."""
+    rows = np.arange(slots) % len(opened)
+    hours = min(max(8, _LEAST_STEPS // slots), int(plans.days.min()) * 24)
+    times = []
+    for _ in range(repeats):
+        fleet = Fleet(opened.start, slots)
+        fleet.reset(subset(plans, rows), rows, np.arange(slots))
+        run_plans(fleet, 1)
+        times.append(cpu_time(lambda fleet=fleet, hours=hours: run_plans(fleet, hours - 1)))  # type: ignore[misc]
+    return median(times) / (hours - 1) * 1e6
+
+
+def draw_growth(growth: Growth, path: Path) -> None:
+    """Both curves beside the straight line through the origin and the largest number."""
+    style: Any = STYLE
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
+        _draw(left, growth["stores"], "stores B", "CPU time of an hour of all stores [ms]", PALETTE[0])
+        _draw(right, growth["listings"], f"listings K ({_DIFFERENT} stores)", "", PALETTE[1])
+        right.set_xticks(LISTINGS, [str(count) for count in LISTINGS])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+
+
+def _draw(axes: Axes, points: list[tuple[int, float]], x: str, y: str, colour: str) -> None:
+    sizes: Any = np.array([size for size, _ in points], dtype=float)
+    times: Any = np.array([time for _, time in points]) / 1e3
+    axes.loglog(sizes, times[-1] * sizes / sizes[-1], color=DARK, linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.loglog(sizes, times, color=colour, marker="o", markersize=4.5)
+    last = f"{1e3 * times[-1] / sizes[-1]:.3g} us each"
+    axes.annotate(last, (sizes[-1], times[-1]), (-6, 2), textcoords="offset points", ha="right", color=colour)
+    axes.annotate(
+        "proportional", (sizes[0], times[-1] / sizes[-1] * sizes[0]), (4, -10), textcoords="offset points", color=DARK
+    )
+    axes.minorticks_off()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
