@@ -32,6 +32,7 @@ VERBS = {
     "evaluate": Verb("merchantgym.experiments.evaluate", "score one planner and executor on held-out stores"),
     "compare": Verb("merchantgym.experiments.compare", "train, score and rank all planners and executors"),
     "export": Verb("merchantgym.experiments.export", "write a trained policy as a checked ONNX bundle"),
+    "agree": Verb("merchantgym.experiments.agreement", "test that both engines are one law"),
     "bench": Verb("merchantgym.experiments.bench", "measure the speed of the simulator"),
 }
 
