@@ -115,9 +115,10 @@ def markdown(study: Study, engines: Engines, copies: Mapping[str, int], stores: 
         "# Two engines, one law\n\n"
         "Written by `merchantgym agree`. The compiled engine (hour) runs many stores at once; the event engine plays "
         "one store visit by visit. Both start from the same states and share the market's formulas, nothing else.\n\n"
-        f"{stores} stores, each run {_copies(copies)} times by the reference ({engines[0]}), more often by the compiled "
-        f"engine. {count:,} comparisons of means, spreads and distributions; the chance of a single false alarm among all of "
-        f"them is {study.level:.0%} (Holm). Adjusted p-values below {study.level:g} mean that the engines differ.\n"
+        f"{stores} stores, each run {_copies(copies)} times by the reference ({engines[0]}), more often by the "
+        f"compiled engine. {count:,} comparisons of means, spreads and distributions; the chance of a single false "
+        f"alarm among all of them is {study.level:.0%} (Holm). An adjusted p-value below {study.level:g} means that "
+        "the engines differ.\n"
     )
     parts = [about, "![Relative differences of means with 95 % intervals](agreement.png)\n"]
     parts.append(_markdown_table(_SITUATIONS, situation_lines(study)))

@@ -179,16 +179,16 @@ def slack(world: World) -> World:
 
 
 def daily_budget(world: World) -> World:
-    """The day's purse lasts 0.3 to 1.8 hours; at midnight it is refilled, and runs out again."""
-    share = np.linspace(0.3, 1.8, world.stores)
+    """The day's purse lasts 0.2 to 0.9 hours; at midnight it is refilled, and runs out again."""
+    share = np.linspace(0.2, 0.9, world.stores)
     set_money(world.state, daily=np.round(share * spend_of_an_hour(world).sum(axis=(1, 2))))
     world.state.store[:, StoreState.SPENT_TODAY] = 0.0
     return world
 
 
 def plan_budget(world: World) -> World:
-    """The plan's purse lasts 0.4 to 3 hours."""
-    share = np.linspace(0.4, 3.0, world.stores)
+    """The plan's purse lasts 0.3 to 2 hours."""
+    share = np.linspace(0.3, 2.0, world.stores)
     left = np.round(share * spend_of_an_hour(world).sum(axis=(1, 2)))
     set_money(world.state, total=world.state.store[:, StoreState.SPENT] + left)
     return world
