@@ -69,7 +69,7 @@ def read_sizes(setting: Setting) -> Sizes:
     """Check what is asked for. Raises: ValueError: names the entry, its value and what is allowed."""
     config = setting.config
     check_names("reference", [config["reference"]], REFERENCES)
-    check_names("copies", list(config["copies"]), list(SITUATIONS))
+    check_names("situations", config["situations"], list(SITUATIONS))
     if config["wrong_engines"]:
         check_names("wrong_engines", config["wrong_engines"], list(WRONG))
     for name, least in (("stores", 1), ("ratio", 1), ("chunk", 1)):
@@ -80,9 +80,9 @@ def read_sizes(setting: Setting) -> Sizes:
     if not 0.0 < level < 1.0:
         raise ValueError(f"level(={level}) must be in (0, 1)")
     copies = {}
-    for name, count in config["copies"].items():
-        _check_whole(f"copies.{name}", count, 1)
-        copies[name] = max(LEAST_COPIES, round(scale * count))
+    for name in config["situations"]:
+        _check_whole(f"copies.{name}", config["copies"][name], 1)
+        copies[name] = max(LEAST_COPIES, round(scale * config["copies"][name]))
     docs = config["docs"]
     return Sizes(
         reference=config["reference"],

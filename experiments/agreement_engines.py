@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from merchantgym.envs.engines.event import EventStore
 from merchantgym.envs.engines.layout import (
     N_CHANNELS,
     ChannelField,
@@ -21,6 +22,7 @@ from .agreement_worlds import World, copies, run_hours, set_money
 
 _ROUNDING = 0x0DD5
 _OTHER_SEEDS = 0x5EED0000
+_WORD = 0xFFFFFFFF  # seeds are taken by their low 32 bits
 
 Engine = Callable[[World, int], Outcome]
 """Runs every row of a world for its hours under a seed, from a copy of its state; chance is keyed by (seed, row)."""
@@ -41,7 +43,13 @@ def twin(world: World, seed: int) -> Outcome:
 
 def event(world: World, seed: int) -> Outcome:
     """The event engine, one store after another."""
-    return hour(world, seed + _OTHER_SEEDS + 1)  # a stand-in
+    outcome = Outcome(world.arrays, world.state.copy(), Watch(world.arrays.stores))
+    for row in range(world.arrays.stores):
+        store = EventStore(world.arrays, outcome.state, row, seed & _WORD, row)
+        for _ in range(world.hours):
+            store.run_hour(world.offer[row])
+            outcome.watch.see(outcome.state, slice(row, row + 1))
+    return outcome
 
 
 def raised(world: World, seed: int) -> Outcome:

@@ -105,7 +105,7 @@ _COLOURS = {"one law": "green", "rejected": "green", "not seen": "yellow", "diff
 
 
 def _is_number(text: str) -> bool:
-    return text[:1] in "+-0123456789"
+    return text[:1] in "+-<0123456789"
 
 
 def markdown(study: Study, engines: Engines, copies: Mapping[str, int], stores: int) -> str:
@@ -225,4 +225,6 @@ def percent(share: float) -> str:
 
 def chance(p: float) -> str:
     """A p-value."""
+    if p < 1e-99:
+        return "<1e-99"
     return f"{p:.2f}" if p >= 0.01 else f"{p:.1e}"

@@ -10,12 +10,12 @@ stores with equal weight. What differs between stores, which is most, cannot hid
 - Both are referred to the distribution that they would have if the engines were one: its variance and skewness are
   those of all runs of the store, and its shape is Pearson's third. So the tail is right far out, where a thousand
   comparisons need it, though one engine's runs are few and skew; Student's t is not.
-- Distribution: ranks among all runs of the store, ties broken at random, which are uniform under the null hypothesis
-  whatever the store; the two-sample Kolmogorov-Smirnov test of all of them is then exact under ties too. Outputs of
-  few values are compared by a chi-square test over pooled values.
+- Distribution: ranks among all runs of the store, ties broken at random and spread over their unit. They are uniform
+  under the null hypothesis whatever the store, so the two-sample Kolmogorov-Smirnov test of all of them together is
+  exact, under ties too. Outputs of few values are compared by a chi-square test over pooled values.
 
 Sources: Cochran 1977, "Sampling Techniques", section 7; Brown and Forsythe 1974; Holm 1979; Winkler et al. 2016,
-"Faster permutation inference in brain imaging", section 2.3 (Pearson III from moments).
+"Faster permutation inference in brain imaging" (Pearson III from moments).
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from .statistics import Floats
 
 FEW_VALUES = 12
 """An output with at most so many values is compared by chi-square."""
-LEAST_EXPECTED = 10.0
+LEAST_EXPECTED = 5.0
 """Values are pooled until both samples expect so many runs of each."""
 EQUAL = 1e-9
 """Relative difference up to which numbers count as the same."""
@@ -133,14 +133,15 @@ def spread_difference(first: Floats, second: Floats) -> float:
 def distribution_difference(first: Floats, second: Floats, rng: np.random.Generator) -> float:
     """p-value of one distribution, for runs (S, n) and (S, m) under unequal seeds. `rng` breaks ties."""
     both = np.concatenate([first, second], axis=1)
+    both = np.round(both / max(float(np.abs(both).max()), 1e-300) / EQUAL)  # what differs by rounding is a tie
     values = np.unique(both)
     if len(values) <= FEW_VALUES:
-        return _chi_square(first, second, values)
-    shuffle = rng.random(both.shape)
+        return _chi_square(both[:, : first.shape[1]], both[:, first.shape[1] :], values)
+    order = np.lexsort((rng.random(both.shape), both), axis=1)
     ranks = np.empty(both.shape)
-    np.put_along_axis(ranks, np.lexsort((shuffle, both), axis=1), np.arange(both.shape[1])[None] + 0.5, axis=1)
+    np.put_along_axis(ranks, order, np.arange(both.shape[1]) + rng.random(both.shape), axis=1)
     n = first.shape[1]
-    return float(stats.ks_2samp(ranks[:, :n].ravel(), ranks[:, n:].ravel(), method="asymp").pvalue)
+    return float(stats.ks_2samp(ranks[:, :n].ravel(), ranks[:, n:].ravel(), method="auto").pvalue)
 
 
 def _chi_square(first: Floats, second: Floats, values: Floats) -> float:

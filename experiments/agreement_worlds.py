@@ -26,6 +26,7 @@ from merchantgym.envs.engines.layout import (
     ListingField,
     ListingState,
     Offer,
+    Pending,
     Report,
     StateArrays,
     StoreArrays,
@@ -43,6 +44,7 @@ FIRST_HOUR_OF_DAY = 22
 PLENTY = 1e12
 """[fen] more than any run can spend."""
 _HISTORY_SEED = 4
+_FEWER_WAIT = 8.0  # what the pool of slow buyers is divided by: each is a process of the event engine
 _PILOT_COPIES = 200  # of each store, to learn what an hour costs
 
 
@@ -132,9 +134,12 @@ def midway(opened: OpenStores) -> World:
     state.listing[:, :, ListingState.STOCK] = 10_000.0 * arrays.listing[:, :, ListingField.MINIMUM_ORDER]
     set_money(state)
     bids = np.stack([office.suggested_bid for office in offices])
-    offer = flat_offer(count, 1.5 * bids, fen(np.stack([office.price for office in offices])))
+    offer = flat_offer(count, 2.0 * bids, fen(np.stack([office.price for office in offices])))
     run_hours(arrays, state, offer, HISTORY, _HISTORY_SEED)
     state.total[:] = 0.0
+    state.pending[..., [Pending.SLOW_AD, Pending.SLOW_ORGANIC]] = np.ceil(
+        state.pending[..., [Pending.SLOW_AD, Pending.SLOW_ORGANIC]] / _FEWER_WAIT
+    )
     return World(arrays, state, offer, 4, count)
 
 
@@ -143,13 +148,13 @@ def _make_dense(arrays: StoreArrays) -> None:
     shop, channel, goods = arrays.store, arrays.channel, arrays.listing
     shop[:, StoreField.START_HOUR] += (FIRST_HOUR_OF_DAY - HISTORY - shop[:, StoreField.START_HOUR]) % 24
     shop[:, [StoreField.SHOCK_ONSET, StoreField.ENTRY_HOUR]] = PLENTY
-    shop[:, [StoreField.DEMAND_SD, StoreField.RIVAL_NOISE_SD]] *= 0.25
+    shop[:, [StoreField.DEMAND_SD, StoreField.RIVAL_NOISE_SD]] *= 0.1
     shop[:, [StoreField.RETURN_HAZARD, StoreField.REVIEW_HAZARD, StoreField.REVIEW_RATE]] = 0.5
     arrays.calendar[:] = 0.0
     channel[:, :, ChannelField.VOLUME] *= 0.25
-    channel[:, :, ChannelField.CLICK] += 4.0
+    channel[:, :, ChannelField.CLICK] += 4.4
     channel[:, :, ChannelField.ORGANIC_RIVALS] *= 0.3
-    goods[:, :, ListingField.RELEVANCE] += 2.5
+    goods[:, :, ListingField.RELEVANCE] += 1.5
     goods[:, :, ListingField.RETURN_PROBABILITY] = 0.3
     goods[:, :, ListingField.REORDER_POINT] = -1.0
 
