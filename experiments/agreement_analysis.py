@@ -35,14 +35,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sighting:
-    """Whether an engine that is wrong on purpose was seen in a situation."""
+    """Whether an engine that is wrong on purpose was seen in a situation, by its means alone."""
 
     engine: str
     situation: str
     differs: bool  # False where it does what the right engine does
-    rejected: int  # comparisons
+    rejected: int  # outputs whose mean the study rejects
     smallest: float  # adjusted p
-    output: str  # that shows it best
+    output: str  # where that is
     bias: float  # its ad clicks against the right engine's under the same seeds, relative
     clicks_adjusted: float  # p of the means of clicks, the smaller of ad clicks and all clicks
 
@@ -92,22 +92,30 @@ def analyse(
     adjusted = holm([c.p for c in raw])
     comparisons = tuple(replace(c, adjusted=float(p)) for c, p in zip(raw, adjusted, strict=True))
     sightings = [
-        _sight(engine, name, reference[name], runs, tested[name], len(raw), level, rng)
+        _sight(engine, name, reference[name], runs, tested[name], len(raw), level)
         for (engine, name), runs in wrong.items()
     ]
     return Study(comparisons, tuple(sightings), level)
 
 
 def compare(situation: str, first: Runs, second: Runs, rng: np.random.Generator) -> Iterator[Comparison]:
-    """All comparisons of one situation; outputs that no run ever changes are left out. Not yet adjusted."""
-    for place, output in enumerate(OUTPUTS):
-        a, paired, apart = first.same[..., place], second.same[..., place], second.apart[..., place]
-        if _constant(a) and _constant(apart) and np.array_equal(a[:, 0], apart[:, 0]):
-            continue
-        means = mean_difference(a, paired, apart)
-        yield Comparison(situation, output, "mean", means.p, 1.0, means)
+    """All comparisons of one situation. Not yet adjusted."""
+    for output, difference in compare_means(first, second).items():
+        place = OUTPUTS.index(output)
+        a, apart = first.same[..., place], second.apart[..., place]
+        yield Comparison(situation, output, "mean", difference.p, 1.0, difference)
         yield Comparison(situation, output, "spread", spread_difference(a, apart), 1.0, None)
         yield Comparison(situation, output, "distribution", distribution_difference(a, apart, rng), 1.0, None)
+
+
+def compare_means(first: Runs, second: Runs) -> dict[str, Difference]:
+    """Differences of means by output; those that no run ever changes are left out."""
+    found = {}
+    for place, output in enumerate(OUTPUTS):
+        a, paired, apart = (runs[..., place] for runs in (first.same, second.same, second.apart))
+        if not (_constant(a) and _constant(apart) and np.array_equal(a[:, 0], apart[:, 0])):
+            found[output] = mean_difference(a, paired, apart)
+    return found
 
 
 def _constant(values: np.ndarray) -> bool:
@@ -116,28 +124,20 @@ def _constant(values: np.ndarray) -> bool:
 
 
 def _sight(
-    engine: str,
-    situation: str,
-    reference: Runs,
-    runs: Runs,
-    right: Runs,
-    comparisons: int,
-    level: float,
-    rng: np.random.Generator,
+    engine: str, situation: str, reference: Runs, runs: Runs, right: Runs, comparisons: int, level: float
 ) -> Sighting:
-    found = list(compare(situation, reference, runs, rng))
-    best = min(found, key=lambda c: c.p)
-    chances = {c.output: c.p for c in found if c.difference is not None}
+    chances = {output: min(1.0, comparisons * found.p) for output, found in compare_means(reference, runs).items()}
+    best = min(chances, key=lambda output: chances[output])
     ads = OUTPUTS.index(CLICKS[0])
     return Sighting(
         engine,
         situation,
         not np.array_equal(runs.same, right.same),
-        sum(c.p * comparisons < level for c in found),
-        min(1.0, best.p * comparisons),
-        f"{best.output} ({best.statistic})",
+        sum(p < level for p in chances.values()),
+        chances[best],
+        best,
         float(runs.apart[..., ads].mean() / right.apart[..., ads].mean() - 1.0),
-        min(1.0, comparisons * min(chances[name] for name in CLICKS)),
+        min(chances[name] for name in CLICKS),
     )
 
 

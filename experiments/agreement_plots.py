@@ -40,15 +40,13 @@ def relative_differences(study: Study, path: Path) -> None:
         grid = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for ax, name in zip(grid, names, strict=True):
             means = study.means(name)
-            for place, output in enumerate(outputs):
-                if output not in means:
-                    continue
-                found = means[output]
-                middle = 100.0 * found.relative
-                half = 100.0 * found.half_width() / found.scale if found.scale > 0.0 else 0.0
-                colour = PALETTE[1] if (name, output) in rejected else PALETTE[0]
-                ax.plot([middle - half, middle + half], [place, place], color=colour, linewidth=1.4)
-                ax.plot(middle, place, "o", color=colour, markersize=2.6)
+            shown = [(place, means[output]) for place, output in enumerate(outputs) if output in means]
+            places = [place for place, _ in shown]
+            middle = np.array([100.0 * found.relative for _, found in shown])
+            half = np.array([100.0 * found.half_width() / found.scale if found.scale else 0.0 for _, found in shown])
+            colour = [PALETTE[1] if (name, outputs[place]) in rejected else PALETTE[0] for place in places]
+            ax.hlines(places, middle - half, middle + half, color=colour, linewidth=1.4)
+            ax.scatter(middle, places, color=colour, s=7, zorder=3)
             ax.axvline(0.0, color=DARK, linewidth=0.8, zorder=1)
             ax.set_xscale("symlog", linthresh=_LINEAR, linscale=0.7)
             ax.set_xticks(_TICKS)
