@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .actor import Actor
+from .engines.event_trace import EventTrace
 from .engines.layout import FloatArray, Report
+from .event_fleet import check_engine, open_fleet
 from .fleet import Fleet
 from .opening import OpenStores
 from .plan import Plan, PlanArrays, pack_plans
@@ -54,8 +57,10 @@ def rollout(
     seed: int,
     *,
     reward: RewardWeights | None = None,
+    engine: str = "hour",
     threads: int = 1,
     trace: bool = False,
+    event_trace: EventTrace | None = None,
     progress: Progress | None = None,
 ) -> Episodes:
     """Run every store once under its plan.
@@ -66,10 +71,14 @@ def rollout(
         plans: one plan a store.
         seed: chance is keyed by (seed, number of the store): the same for every actor and plan.
         reward: weights of the reward, profit by default; they do not change what happens.
+        engine: "hour", compiled, or "event", the same law visit by visit; see `event_fleet.open_fleet`.
         trace: record hourly series.
+        event_trace: takes down every event; with the event engine.
         progress: called after every hour.
     Raises: ValueError: the number of plans is not the number of stores, or the actor returned an impossible action.
     """
+    check_engine(engine, event_trace)
+    start = partial(open_fleet, engine, opened.start, reward=reward, threads=threads, trace=event_trace)
     packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
     count = len(opened)
     if packed.bid.shape[0] != count:
@@ -85,7 +94,7 @@ def rollout(
             if progress is not None:
                 progress(before + store_hours, work)
 
-        part = _run(actor, opened, subset(packed, rows), rows, seed, longest, reward, threads, trace, report)
+        part = _run(actor, start, subset(packed, rows), rows, seed, longest, trace, report)
         done += int(packed.days[rows].sum()) * HOURS_PER_DAY
         parts.append(part)
     return parts[0] if len(parts) == 1 else _join(parts)
@@ -93,18 +102,16 @@ def rollout(
 
 def _run(
     actor: Actor,
-    opened: OpenStores,
+    start: Callable[[int], Fleet],
     plans: PlanArrays,
     rows: NDArray[np.int64],
     seed: int,
     longest: int,
-    reward: RewardWeights | None,
-    threads: int,
     trace: bool,
     report: Callable[[int], None],
 ) -> Episodes:
     """One chunk of stores from their first hour to their last."""
-    fleet = Fleet(opened.start, len(rows), reward=reward, threads=threads)
+    fleet = start(len(rows))
     observation = fleet.reset(plans, rows, np.full(len(rows), seed, dtype=np.int64))
     memory = actor.init(plans, len(rows))
     recorder = Recorder(fleet) if trace else None

@@ -9,6 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .back_office import BackOffice
+from .event_fleet import check_engine
 from .observation import bounds
 from .opening import OpenStores
 from .plan import Plan, PlanArrays, check_plan, pack_plans
@@ -19,7 +20,6 @@ from .scenario import Scenario, load_scenario
 from .task import action_size
 
 WritePlan = Callable[[BackOffice], Plan]
-ENGINES = ("hour",)
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ def build_stage(
 
     Raises: ValueError: names the argument that is not allowed; PlanError: a plan that cannot be carried out.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine(={engine!r}) must be one of: {', '.join(ENGINES)}")
+    check_engine(engine)
     frame = load_scenario(scenario) if isinstance(scenario, str) else scenario
     opened = Population(frame, population_seed).open(split, stores, threads=threads)
     write = planner or platform_plan

@@ -87,6 +87,82 @@ def observe(
 
 
 @procedure
+def stand_still(b: int, channel_state: Any, report: Any, terms: Any, reward: Any) -> None:
+    """An hour of a store whose plan is over."""
+    terms[b] = 0.0
+    reward[b] = 0.0
+    report[b] = 0.0
+    channel_state[b, :, ChannelState.WIN_SHARE] = 0.0
+
+
+@procedure
+def settle(
+    b: int,
+    hour: int,
+    calendar: Any,
+    weekly: Any,
+    store: Any,
+    listing: Any,
+    store_state: Any,
+    channel_state: Any,
+    state: Any,
+    report: Any,
+    total: Any,
+    plan: Any,
+    plan_listing: Any,
+    schedule: Any,
+    ledger: Any,
+    ledger_listing: Any,
+    action: Any,
+    weights: Any,
+    terms: Any,
+    score: Any,
+    reward: Any,
+    done: Any,
+    observation: Any,
+) -> None:
+    """What follows once the market has had its hour in store b: ledger, terms, reward, observation."""
+    hour_of_week = (int(store[b, StoreField.START_HOUR]) + hour) % 168
+    traffic = weekly[hour_of_week] * promotion_uplift(calendar[b, hour], store[b, StoreField.PROMOTION_UPLIFT])
+    first_sales = record_hour(
+        hour_of_week,
+        traffic,
+        store[b],
+        store_state[b],
+        channel_state[b],
+        state[b],
+        report[b],
+        ledger[b],
+        ledger_listing[b],
+    )
+    last_hour = hour + 1 >= int(plan[b, PlanField.HOURS])
+    write_terms(report[b], total[b], plan[b], last_hour, first_sales, terms[b])
+    for j in range(terms.shape[1]):
+        score[b, j] += terms[b, j]
+    reward[b] = weighted(terms[b], weights[int(plan[b, PlanField.GOAL])])
+    done[b] = last_hour
+    write_observation(
+        profit_of(score[b]),
+        plan_progress(score[b], total[b], plan[b]),
+        store[b],
+        listing[b],
+        calendar[b],
+        store_state[b],
+        channel_state[b],
+        state[b],
+        report[b],
+        total[b],
+        plan[b],
+        plan_listing[b],
+        schedule[b],
+        ledger[b],
+        ledger_listing[b],
+        action[b],
+        observation[b],
+    )
+
+
+@procedure
 def manage(
     first: int,
     last: int,
@@ -125,12 +201,8 @@ def manage(
     work, listing_terms, stops, served = scratch(listing.shape[1])
     for b in range(first, last):
         hour = int(store_state[b, StoreState.HOUR])
-        hours = int(plan[b, PlanField.HOURS])
-        if hour >= hours:
-            terms[b] = 0.0
-            reward[b] = 0.0
-            report[b] = 0.0
-            channel_state[b, :, ChannelState.WIN_SHARE] = 0.0
+        if hour >= plan[b, PlanField.HOURS]:
+            stand_still(b, channel_state, report, terms, reward)
             continue
         write_offer(hour, action[b], plan[b], plan_listing[b], listing[b], offer[b])
         store_hour(
@@ -157,41 +229,28 @@ def manage(
             stops,
             served,
         )
-        hour_of_week = (int(store[b, StoreField.START_HOUR]) + hour) % 168
-        traffic = weekly[hour_of_week] * promotion_uplift(calendar[b, hour], store[b, StoreField.PROMOTION_UPLIFT])
-        first_sales = record_hour(
-            hour_of_week,
-            traffic,
-            store[b],
-            store_state[b],
-            channel_state[b],
-            state[b],
-            report[b],
-            ledger[b],
-            ledger_listing[b],
-        )
-        last_hour = hour + 1 >= hours
-        write_terms(report[b], total[b], plan[b], last_hour, first_sales, terms[b])
-        for j in range(terms.shape[1]):
-            score[b, j] += terms[b, j]
-        reward[b] = weighted(terms[b], weights[int(plan[b, PlanField.GOAL])])
-        done[b] = last_hour
-        write_observation(
-            profit_of(score[b]),
-            plan_progress(score[b], total[b], plan[b]),
-            store[b],
-            listing[b],
-            calendar[b],
-            store_state[b],
-            channel_state[b],
-            state[b],
-            report[b],
-            total[b],
-            plan[b],
-            plan_listing[b],
-            schedule[b],
-            ledger[b],
-            ledger_listing[b],
-            action[b],
-            observation[b],
+        settle(
+            b,
+            hour,
+            calendar,
+            weekly,
+            store,
+            listing,
+            store_state,
+            channel_state,
+            state,
+            report,
+            total,
+            plan,
+            plan_listing,
+            schedule,
+            ledger,
+            ledger_listing,
+            action,
+            weights,
+            terms,
+            score,
+            reward,
+            done,
+            observation,
         )

@@ -6,7 +6,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .fleet import Fleet
+from .engines.event_trace import EventTrace
+from .event_fleet import check_engine, open_fleet
 from .plan import Plan, check_plan, pack_plans
 from .population import Split
 from .reward import PROFIT_TERMS, RewardWeights, Term
@@ -42,6 +43,7 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
         planner: WritePlan | None = None,
         reward: RewardWeights | None = None,
         engine: str = "hour",
+        event_trace: EventTrace | None = None,
         render_mode: str | None = None,
     ) -> None:
         """Open the stores.
@@ -53,15 +55,18 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
             population_seed: seed of the population.
             planner: writes each store's plan from its back office; the platform's default plan otherwise.
             reward: weights of the reward's terms.
-            engine: "hour".
+            engine: "hour", compiled, or "event", the same law in SimPy, visit by visit.
+            event_trace: takes down every event of the present episode; with engine="event".
             render_mode: "rgb_array" or None.
         Raises: ValueError: names the argument, its value and what is allowed.
         """
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode(={render_mode!r}) must be one of: {self.metadata['render_modes']} or None")
+        check_engine(engine, event_trace)
         self.render_mode = render_mode
+        self._event_trace = event_trace
         self._stage = build_stage(scenario, split, stores, population_seed, planner, engine, threads=1)
-        self._fleet = Fleet(self._stage.opened.start, 1, reward=reward)
+        self._fleet = open_fleet(engine, self._stage.opened.start, 1, reward=reward, trace=event_trace)
         self._recorder = Recorder(self._fleet) if render_mode else None
         self._store = -1
         self.observation_space = observation_space(self._fleet.listings)
@@ -94,6 +99,8 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
             check_plan(plan, office)
             plans = pack_plans([plan], [office.listing_id])
         self._store = store
+        if self._event_trace is not None:
+            self._event_trace.clear()
         observation = self._fleet.reset(plans, rows, np.array([run_seed]))
         if self._recorder is not None:
             self._recorder.clear()

@@ -1,4 +1,4 @@
-"""Many managed stores as one Gymnasium vector environment, stepped in one compiled call."""
+"""Many managed stores as one Gymnasium vector environment; with the hour engine a step is one compiled call."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .fleet import Fleet
+from .event_fleet import open_fleet
 from .population import Split
 from .reward import PROFIT_TERMS, RewardWeights, Term
 from .scenario import Scenario
@@ -49,7 +49,7 @@ class ManagedStoreVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float64], 
         if render_mode is not None:
             raise ValueError(f"render_mode(={render_mode!r}) must be None: render single stores instead")
         self._stage = build_stage(scenario, split, stores, population_seed, planner, engine, threads)
-        self._fleet = Fleet(self._stage.opened.start, num_envs, reward=reward, threads=threads)
+        self._fleet = open_fleet(engine, self._stage.opened.start, num_envs, reward=reward, threads=threads)
         self._over = np.zeros(num_envs, dtype=np.bool_)
         self._ready = False
         self.num_envs = num_envs

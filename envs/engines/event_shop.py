@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import simpy
-from simpy.core import EventPriority
+from simpy.events import EventPriority
 
-from .event_trace import NOBODY, EventTrace, Happening
+from .event_trace import EventTrace, Happening
 from .layout import StateArrays, StoreArrays, StoreField
 
 HOURS_PER_DAY = 24
@@ -118,8 +118,7 @@ class Shop:
         """Take an event down, if there is a trace; details as in `EventTrace.add`."""
         if self.trace is None:
             return
-        if buyer is None:
-            self.trace.add(self.key, self.env.now, event, NOBODY, **details)
-        else:
-            place = {"channel": buyer.channel, "segment": buyer.segment, "listing": buyer.listing}
-            self.trace.add(self.key, self.env.now, event, buyer.number, **place, **details)
+        if buyer is not None:
+            details |= {"buyer": buyer.number, "channel": buyer.channel, "segment": buyer.segment}
+            details["listing"] = buyer.listing
+        self.trace.add(self.key, self.env.now, event, **details)
