@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from merchantgym.experiments import agreement_engines, agreement_runs, cli
+from merchantgym.experiments import agreement_engines, agreement_plots, agreement_runs, cli
 from merchantgym.experiments.agreement_engines import Engine, scaled
 from merchantgym.experiments.agreement_outputs import Outcome
-from merchantgym.experiments.agreement_runs import Job, jobs_of, load, run_jobs
+from merchantgym.experiments.agreement_runs import Job
 from merchantgym.experiments.agreement_worlds import BINDING, SITUATIONS, World, midway, situation
 
 from ..worlds import opened
@@ -72,11 +72,19 @@ def test_both_engines_are_one_law_and_a_wrong_one_is_seen(here: Path, capsys: py
         assert "differs" not in text
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("distributions", "p_values"):
+        monkeypatch.setattr(agreement_plots, name, lambda *_: None)
+    monkeypatch.setattr(agreement_plots, "relative_differences", lambda _, path: path.touch())
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_a_broken_law_ends_in_an_error(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(monkeypatch, "twin", lambda world, seed: scaled(world, seed + 1))
-    assert agree(*TWIN, "run=broken", "scale=0.2", "stores=4") == 2
+    assert agree(*TWIN, "run=broken", "scale=0.2", "stores=4", "copies.slack=100") == 2
     error = capsys.readouterr().err
     assert "twin and hour differ in" in error
     assert "most clearly in plan_budget: organic" in error
@@ -85,8 +93,19 @@ def test_a_broken_law_ends_in_an_error(
     assert summary["situations"]["slack"]["smallest_adjusted_p"] > 0.01
 
 
-def test_an_interrupted_study_goes_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert agree(*TWIN, "run=whole") == 0
+@pytest.mark.usefixtures("without_pictures")
+def test_a_study_can_be_enlarged_and_interrupted_but_not_mixed(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def files(run: str) -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in (here / "outputs" / run / "chunks").glob("*.npz")}
+
+    small = (*TWIN, "situations=[plan_budget]", "chunk=4", "scale=1")
+    whole = (*small, "copies.plan_budget=16")
+    assert agree(*whole, "run=whole") == 0
+    assert agree(*small, "run=parts", "copies.plan_budget=4") == 0
+    first = files("parts")
+
     work = agreement_runs.carry_out
     done: list[str] = []
 
@@ -97,45 +116,22 @@ def test_an_interrupted_study_goes_on(here: Path, monkeypatch: pytest.MonkeyPatc
         return work(job, world, folder)
 
     monkeypatch.setattr(agreement_runs, "carry_out", give_up)
-    assert agree(*TWIN, "run=halves") == 130
-    chunks = here / "outputs" / "halves" / "chunks"
-    before = {path.name: path.stat().st_mtime_ns for path in chunks.glob("*.npz")}
-    assert set(before) == set(done)
-    assert len(done) == 4
+    assert agree(*whole, "run=parts") == 130
+    before = files("parts")
+    assert set(before) == {*first, *done}
     monkeypatch.setattr(agreement_runs, "carry_out", work)
-    assert agree(*TWIN, "run=halves") == 0
-    assert {name: (chunks / name).stat().st_mtime_ns for name in before} == before
-    texts = [(here / "outputs" / run / "agreement.json").read_text() for run in ("whole", "halves")]
+    assert agree(*whole, "run=parts") == 0
+    after = files("parts")
+    assert {name: after[name] for name in before} == before
+    assert set(after) == set(files("whole"))
+    assert {name: before[name] for name in first} == first
+    texts = [(here / "outputs" / run / "agreement.json").read_text() for run in ("whole", "parts")]
     assert texts[0] == texts[1]
-    assert not list(chunks.glob("*.part"))
+    assert not list(here.rglob("*.part"))
 
-
-def test_a_study_can_be_enlarged_but_not_mixed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = (*TWIN, "situations=[slack]", "chunk=4")
-    assert agree(*small, "run=mine", "copies.slack=100") == 0
-    chunks = here / "outputs" / "mine" / "chunks"
-    before = {path.name: path.stat().st_mtime_ns for path in chunks.glob("*.npz")}
-    assert agree(*small, "run=mine", "copies.slack=200") == 0
-    assert {name: (chunks / name).stat().st_mtime_ns for name in before} == before
-    assert len(list(chunks.glob("*.npz"))) == 2 * len(before)
     capsys.readouterr()
-    assert agree(*small, "run=mine", "seed=1") == 2
-    assert "run(='mine') holds chunks of other settings or other sources" in capsys.readouterr().err
-
-
-def test_processes_change_nothing(headline_world: World, tmp_path: Path) -> None:
-    jobs = jobs_of("plan_budget", 2, ("twin", "hour"), 2, 2, 2, seed=3)
-    found = []
-    for processes in (1, 2):
-        folder = tmp_path / str(processes)
-        folder.mkdir()
-        assert {job.file for job in run_jobs(jobs, {"plan_budget": headline_world}, folder, processes)} == {
-            job.file for job in jobs
-        }
-        found.append([load(jobs, folder, "plan_budget", engine) for engine in ("twin", "hour")])
-    for one, two in zip(*found, strict=True):
-        assert (one.same == two.same).all()
-        assert (one.apart == two.apart).all()
+    assert agree(*whole, "run=parts", "seed=1") == 2
+    assert "run(='parts') holds chunks of other settings or other sources" in capsys.readouterr().err
 
 
 @pytest.fixture
