@@ -94,14 +94,14 @@ class EventStore:
         self._total = state.total[row]
         hour = int(state.store[row, StoreState.HOUR])
         chance = keyed_generator(self._seed, self._key, hour, _EVENT_ENGINE)
-        self._shop = Shop(arrays, state, row, simpy.Environment(hour), chance, self._key, trace)
+        self._shop = Shop(arrays, state, row, simpy.Environment(), chance, self._key, trace)
         self._book = RateBook(arrays, state, row)
         self._places = list(product(range(N_CHANNELS), range(N_SEGMENTS), range(arrays.listings)))
         self._open_desk(hour)
 
     def _open_desk(self, hour: int) -> None:
         """Everybody and everything that the state knows of goes on."""
-        self._shop.env = simpy.Environment(hour)
+        self._shop.env = simpy.Environment(float(hour))
         self._desk = OrderDesk(self._shop)
         for k in np.flatnonzero(self._shop.goods[:, ListingState.INCOMING] > 0.0).tolist():
             self._shop.env.process(self._replenish(k))

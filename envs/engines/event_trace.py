@@ -3,13 +3,13 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, NamedTuple, get_type_hints
 
 from ..market.parameters import CHANNELS, SEGMENTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 NOBODY = -1
 """Buyer of an event that no buyer caused, such as midnight."""
@@ -54,22 +54,6 @@ class Row(NamedTuple):
     detail: str
 
 
-_SCHEMA = pa.schema(
-    [
-        ("store", pa.int64()),
-        ("time", pa.float64()),
-        ("buyer", pa.int64()),
-        ("event", pa.string()),
-        ("channel", pa.string()),
-        ("segment", pa.string()),
-        ("listing", pa.int64()),
-        ("money", pa.float64()),
-        ("units", pa.int64()),
-        ("detail", pa.string()),
-    ]
-)
-
-
 class EventTrace:
     """Collects events; hand it to the event engine. Some 3000 events a store-hour in a busy scenario."""
 
@@ -112,11 +96,13 @@ class EventTrace:
         """Forget everything."""
         self.rows.clear()
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """All events in the order in which they happened; columns as in `Row`."""
-        return pd.DataFrame(self.rows, columns=_SCHEMA.names)
+        import pandas as pd  # slow to import, and most runs take nothing down
 
-    def buyer(self, number: int, store: int | None = None) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=list(Row._fields))
+
+    def buyer(self, number: int, store: int | None = None) -> "pd.DataFrame":
         """The story of one buyer, in order.
 
         Args:
@@ -142,14 +128,23 @@ class EventTrace:
         target = Path(path)
         if target.suffix != ".parquet":
             raise ValueError(f"path(={str(path)!r}) must end in .parquet")
-        columns = list(zip(*self.rows, strict=True)) if self.rows else [()] * len(_SCHEMA)
-        table = pa.Table.from_arrays(
-            [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
-        )
+        from pyarrow import parquet  # slow to import
+
+        table = self._arrow()
         draft = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            pq.write_table(table, draft)
+            parquet.write_table(table, draft)
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
         return target
+
+    def _arrow(self) -> "pa.Table":
+        """All events in arrow's form, its types those of `Row` even where there are no events."""
+        import pyarrow as pa
+
+        types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+        kinds = [types[kind] for kind in get_type_hints(Row).values()]
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(kinds)
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+        return pa.Table.from_arrays(arrays, names=list(Row._fields))

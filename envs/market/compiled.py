@@ -55,7 +55,7 @@ def _cache_folder(chosen: str) -> Path:
     """Folder for the present sources, under NUMBA_CACHE_DIR if that is set, else beside the sources or in ~/.cache."""
     text = hashlib.sha256()
     for path in sorted(_SOURCES.rglob("*.py")):
-        if path.name.startswith("event"):  # the event engine and its faces compile nothing
+        if path.name.startswith(("event", "interpreted")):  # the event engine compiles nothing
             continue
         source = path.read_bytes()
         if b"compiled" in source or b"Field" in source:  # formulas, procedures, and the layouts they read

@@ -1,0 +1,365 @@
+"""The event engine: repeatable, honest with money, in the order of the law, of one mind with the compiled engine."""
+
+import pickle
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from merchantgym.envs.engines.event import EventStore, simulate_events
+from merchantgym.envs.engines.event_rates import RateBook
+from merchantgym.envs.engines.event_trace import EventTrace
+from merchantgym.envs.engines.layout import (
+    ChannelField,
+    ChannelState,
+    Due,
+    ListingField,
+    ListingState,
+    Offer,
+    Pending,
+    Report,
+    StateArrays,
+    StoreField,
+    StoreState,
+)
+
+from ...oracle import hour_rates
+from ...worlds import Floats, copies, run_engine, set_money
+from .event_worlds import World, quiet
+
+WAITING = slice(0, Pending.DAY_PRICE)
+CLICKS = slice(Report.AD_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED + 1)
+SPEND = slice(Report.SPEND_SEARCH, Report.SPEND_FEED + 1)
+
+
+def same_state(one: StateArrays, other: StateArrays) -> bool:
+    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in vars(one))
+
+
+# -- the same again ---------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import pickle, sys
+from merchantgym.envs.engines.event import simulate_events
+from merchantgym.envs.engines.event_trace import EventTrace
+world, target = sys.argv[1:]
+arrays, state, offer = pickle.load(open(world, "rb"))
+trace = EventTrace()
+simulate_events(arrays, state, offer, 40, [7, 7], [0, 1], trace=trace)
+trace.write(target)
+"""
+
+
+def test_two_processes_with_one_seed_write_the_same_bytes(tmp_path: Path) -> None:
+    world = quiet(volume=0.05)
+    (tmp_path / "world").write_bytes(pickle.dumps((world.arrays, world.state, world.offer)))
+    targets = [tmp_path / f"{name}.parquet" for name in ("one", "other")]
+    for target in targets:
+        subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path / "world"), str(target)], check=True)
+    one, other = (target.read_bytes() for target in targets)
+    assert one == other
+    assert len(one) > 10_000
+
+
+def test_seeds_and_keys_make_other_chance() -> None:
+    world = quiet(rows=(0, 0))
+    one, again, other = (world.run(12, seed=seed) for seed in (1, 1, 2))
+    assert same_state(one, again)
+    assert (one.total != other.total).any(axis=(1, 2)).all()
+    assert (one.total[0] != one.total[1]).any()
+
+
+def test_a_store_is_nothing_to_its_neighbours() -> None:
+    world = quiet()
+    together, state = world.run(12), world.state.copy()
+    simulate_alone = EventStore(world.arrays, state, 1, seed=1, key=1)
+    for _ in range(12):
+        simulate_alone.run_hour(world.offer[1])
+    assert state.total[1].tobytes() == together.total[1].tobytes()
+    assert state.total[0].sum() == 0.0
+
+
+# -- money ------------------------------------------------------------------------------------------------------------
+
+BUDGET = st.integers(0, 30_000).map(float)
+
+
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    total=BUDGET,
+    daily=BUDGET,
+    channel=st.tuples(BUDGET, BUDGET),
+    listing=st.lists(BUDGET, min_size=8, max_size=8),
+)
+def test_no_purse_pays_more_than_it_holds_and_every_fen_is_booked_once(
+    seed: int, total: float, daily: float, channel: tuple[float, float], listing: list[float]
+) -> None:
+    world, trace = quiet(rows=[3]), EventTrace()
+    set_money(world.state, total, daily, channel, listing)
+    money = EventStore(world.arrays, world.state, 0, seed, 0, trace=trace)
+    shop, paid_today = world.state.store[0], 0.0
+    for _ in range(5):
+        midnight = (world.arrays.store[0, StoreField.START_HOUR] + shop[StoreState.HOUR]) % 24 == 0
+        money.run_hour(world.offer[0])
+        spend = world.state.hour[0, :, SPEND].sum()
+        paid_today = spend + (0.0 if midnight else paid_today)
+        assert shop[StoreState.SPENT_TODAY] == paid_today <= daily
+    report = world.state.total[0]
+    assert shop[StoreState.SPENT] == report[:, SPEND].sum() <= total
+    assert (world.state.channel[0, :, ChannelState.SPENT] == report[:, SPEND].sum(axis=0)).all()
+    assert (world.state.channel[0, :, ChannelState.SPENT] <= channel).all()
+    assert (world.state.listing[0, :, ListingState.SPENT] == report[:, SPEND].sum(axis=1)).all()
+    assert (world.state.listing[0, :, ListingState.SPENT] <= listing).all()
+    assert (report == np.floor(report)).all()
+    charged = sum(row.money for row in trace.rows if row.event == "ad_click")
+    assert round(charged * 100.0) == shop[StoreState.SPENT]
+
+
+def test_the_click_that_empties_a_purse_ends_advertising_at_its_moment() -> None:
+    world, trace = quiet(rows=[3], volume=1.0), EventTrace()
+    set_money(world.state, total=400.0)
+    state = world.run(1, trace=trace)
+    table = trace.table()
+    (end,) = table[table["event"] == "budget_exhausted"].itertuples()
+    assert end.detail == "store"
+    assert state.store[0, StoreState.SPENT] == 400.0
+    assert state.store[0, StoreState.SERVED_SHARE] == end.time
+    assert 0.0 < end.time < 1.0
+    later = table[table["time"] > end.time]["event"]
+    assert "ad_impression" not in set(later)
+    assert "organic_impression" in set(later)
+
+
+# -- the order of things ----------------------------------------------------------------------------------------------
+
+
+def test_every_order_follows_a_click_that_follows_an_impression_that_follows_a_visit() -> None:
+    trace = EventTrace()
+    quiet().run(80, trace=trace)
+    chains = {
+        "ad_impression": {"visit"},
+        "organic_impression": {"visit"},
+        "ad_click": {"ad_impression"},
+        "organic_click": {"organic_impression"},
+        "waits": {"ad_click", "organic_click"},
+        "order": {"ad_click", "organic_click"},
+        "refused": {"ad_click", "organic_click"},
+        "return": {"order"},
+        "complaint": {"return"},
+        "review": {"order", "carried_over"},  # stores open with reviews to come
+    }
+    past: dict[tuple[int, int], set[str]] = {}
+    for row in trace.rows:
+        before = past.setdefault((row.store, row.buyer), set())
+        if row.event in chains:
+            assert before & chains[row.event], row
+            assert row.event not in before, row
+        before.add(row.event)
+    happened = {row.event for row in trace.rows}
+    assert happened >= {*chains, "midnight"} - {"refused", "complaint"}
+    for row in trace.rows:  # who waits orders as an hour begins
+        if row.event == "order" and row.detail != "same_hour":
+            assert row.time == int(row.time)
+            assert "waits" in past[row.store, row.buyer]
+
+
+def test_an_hour_begins_in_the_order_of_the_law() -> None:
+    world, trace = quiet(), EventTrace()
+    world.arrays.listing[:, :, ListingField.REORDER_POINT] = 1e6
+    world.arrays.listing[:, :, ListingField.REORDER_QUANTITY] = 100.0
+    world.arrays.store[:, StoreField.LEAD_TIME] = 5.0
+    world.run(80, trace=trace)
+    turns = {"replenishment": 0, "return": 1, "review": 2, "midnight": 3, "order": 4, "visit": 5}
+    seen: dict[tuple[int, float], list[int]] = {}
+    for row in trace.rows:
+        if row.event in turns and row.time == int(row.time):
+            seen.setdefault((row.store, row.time), []).append(turns[row.event])
+    assert all(order == sorted(order) for order in seen.values())
+    assert {0, 1, 2, 3, 4} <= {turn for order in seen.values() for turn in order}
+    assert any(len(set(order)) >= 4 for order in seen.values())
+
+
+def test_a_listing_that_must_refuse_leaves_the_shop_until_goods_arrive() -> None:
+    world, trace = quiet(rows=[3]), EventTrace()
+    lot = world.arrays.listing[:, :, ListingField.MINIMUM_ORDER]
+    world.state.listing[:, :, ListingState.STOCK] = 2.0 * lot
+    world.arrays.listing[:, :, ListingField.REORDER_POINT] = lot
+    world.arrays.listing[:, :, ListingField.REORDER_QUANTITY] = 10.0 * lot
+    world.arrays.store[:, StoreField.LEAD_TIME] = 6.5
+    state = world.run(60, trace=trace)
+    rows = trace.rows
+    refusals = [row for row in rows if row.event == "refused"]
+    assert refusals
+    for refused in refusals:
+        end = float(np.floor(refused.time) + 1.0)
+        assert any(r.event == "delisted" and (r.time, r.listing) == (end, refused.listing) for r in rows)
+    out = {row.listing: row.time for row in rows if row.event == "delisted"}
+    for k, left in out.items():
+        back = min((r.time for r in rows if r.event == "relisted" and r.listing == k and r.time >= left), default=1e9)
+        assert not any(r.event == "visit" and r.listing == k and left < r.time < back for r in rows)
+    for order in (row for row in rows if row.event == "reorder"):
+        arrival = [r.time for r in rows if r.event == "replenishment" and r.listing == order.listing]
+        assert order.time + 5.0 in arrival or order.time + 5.0 >= 60.0  # ordered in the hour that ended, 6 h after it
+    sold = state.total[0, :, Report.UNITS]
+    got = sum(np.eye(8)[row.listing] * row.units for row in rows if row.event == "replenishment")
+    assert (state.listing[0, :, ListingState.STOCK] == 2.0 * lot[0] + got - sold).all()
+
+
+# -- one mind with the other engines ----------------------------------------------------------------------------------
+
+
+def test_the_rates_are_those_of_the_numpy_oracle() -> None:
+    world = quiet(rows=np.arange(4))
+    state = run_engine(world.arrays, world.state, world.offer, 30)
+    state.listing[:, 2, ListingState.LISTED] = 0.0
+    state.audience[:] = [0.5, 1.0, 1.5, 0.3]
+    world.arrays.cell[:, ::2, :, 2] = 3.0  # a shock
+    world.arrays.store[:, StoreField.SHOCK_ONSET] = 20.0
+    world.arrays.calendar[:, 30] = 1.0
+    hour = np.full(4, 30)
+    week = (world.arrays.store[:, StoreField.START_HOUR].astype(int) + hour) % 168
+    theirs = hour_rates(hour, week, world.arrays, state, world.offer)
+    for row in range(4):
+        ours = RateBook(world.arrays, state, row).of_hour(30, world.offer[row])
+        for name in ("requests", "exposure", "organic", "click", "price", "conversion"):
+            np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name)[row], rtol=1e-7, err_msg=name)
+        np.testing.assert_allclose(ours.rank, state.listing[row, :, ListingState.RANK], rtol=1e-7)
+
+
+def pair(world: World, hours: int) -> tuple[StateArrays, StateArrays]:
+    """The compiled engine's state and ours."""
+    theirs = world.state.copy()
+    run_engine(world.arrays, theirs, world.offer, hours)
+    return theirs, world.run(hours)
+
+
+def score(a: Floats, b: Floats) -> float:
+    """Standard score of the mean paired difference."""
+    difference = a - b
+    return float(difference.mean() / difference.std(ddof=1) * np.sqrt(len(difference)))
+
+
+@pytest.mark.parametrize("money", ["ample", "scarce"])
+def test_means_agree_with_the_compiled_engine(money: str) -> None:
+    world = quiet(rows=np.repeat([0, 1, 3, 5], 50), volume=0.3)
+    if money == "scarce":
+        set_money(world.state, total=300.0, channel=[150.0, 200.0])
+    theirs, ours = pair(world, 3)
+    np.testing.assert_allclose(ours.store[:, StoreState.DEMAND], theirs.store[:, StoreState.DEMAND], rtol=1e-9)
+    noise = np.s_[:, :, ChannelState.RIVAL_NOISE]
+    np.testing.assert_allclose(ours.channel[noise], theirs.channel[noise], rtol=1e-9)
+    columns = [column for column in Report if ours.total[:, :, column].sum() > 100.0]
+    assert len(columns) >= 15
+    found = {c.name: score(theirs.total[:, :, c].sum(axis=1), ours.total[:, :, c].sum(axis=1)) for c in columns}
+    for name, get in {
+        "waiting": lambda state: state.pending[..., WAITING].sum(axis=(1, 2, 3)),
+        "due": lambda state: state.refunds[..., Due.RETURNS].sum(axis=(1, 2)),
+        "memory": lambda state: state.listing[:, :, ListingState.MEMORY].sum(axis=1),
+        "reaction": lambda state: state.channel[:, :, ChannelState.REACTION].sum(axis=1),
+        "served": lambda state: state.store[:, StoreState.SERVED_SHARE] + 1e-9 * state.store[:, StoreState.SPENT],
+    }.items():
+        found[name] = score(get(theirs), get(ours))
+    assert {name: z for name, z in found.items() if abs(z) > 4.0} == {}
+    assert ((ours.store[:, StoreState.SERVED_SHARE] < 1.0).mean() > 0.3) == (money == "scarce")
+
+
+def closing(world: World) -> World:
+    """No further visitors, and the plan ends with the coming hour."""
+    world.arrays.channel[:, :, ChannelField.VOLUME] = 0.0
+    world.arrays.store[:, StoreField.HOURS] = world.state.store[:, StoreState.HOUR] + 1.0
+    world.arrays.store[:, StoreField.DAY_HAZARD] = world.arrays.store[:, StoreField.SLOW_HAZARD] = 1.0
+    return world
+
+
+def test_a_state_of_the_compiled_engine_can_be_gone_on_with_to_the_last_return() -> None:
+    world, trace = quiet(rows=np.arange(4), volume=0.5), EventTrace()
+    run_engine(world.arrays, world.state, world.offer, 50)
+    before = world.state
+    waiting, due = before.pending[..., WAITING].sum(), before.refunds.sum(axis=(0, 1, 2))
+    reviews = before.listing[..., ListingState.PENDING_REVIEWS].sum()
+    assert min(waiting, due[Due.RETURNS]) > 20.0 <= 4.0 * reviews
+    after = closing(world).run(1, trace=trace)
+    carried = [row.detail for row in trace.rows if row.event == "carried_over" and row.time == 50.0]
+    assert len(carried) == waiting + due[Due.RETURNS] + reviews
+    assert after.pending.sum() == after.refunds.sum() == 0.0
+    report = after.hour.sum(axis=(0, 1))
+    assert report[[Report.ORDERS_WITHIN_DAY, Report.ORDERS_SLOW, Report.REFUSED]].sum() == waiting
+    # What came back is what was under way, to the fen, and what these last buyers returned.
+    new = [row.buyer for row in trace.rows if row.event == "order"]
+    returned = sum(row.money for row in trace.rows if row.event == "return" and row.buyer in set(new)) * 100.0
+    assert report[Report.REFUNDS] >= due[Due.REFUNDS]
+    assert report[Report.REFUNDS] <= due[Due.REFUNDS] + returned + 0.5
+    fourfold = report[[Report.RETURNS, Report.REFUNDS, Report.COMMISSION_BACK, Report.SALVAGE]]
+    assert (fourfold >= due).all()
+
+
+def test_the_compiled_engine_can_go_on_with_our_state() -> None:
+    world = quiet(rows=np.repeat([0, 3], 25))
+    ours = world.run(24)
+    assert ours.pending[..., WAITING].sum() > 100.0
+    prices, counts = ours.pending[..., Pending.DAY_PRICE :], ours.pending[..., WAITING]
+    assert ((prices > 0.0) == (counts.reshape(*counts.shape[:3], 2, 2).sum(axis=-1) > 0.0)).all()
+    handed = replace(world, state=ours)
+    theirs, again = pair(handed, 8)
+    for column in (Report.ORDERS_WITHIN_DAY, Report.ORDERS_SLOW, Report.RETURNS, Report.REFUNDS, Report.REVIEWS):
+        z = score(theirs.total[:, :, column].sum(axis=1), again.total[:, :, column].sum(axis=1))
+        assert abs(z) < 4.0, column.name
+
+
+def test_who_waited_pays_the_mean_price_shown_to_those_who_wait() -> None:
+    world, trace = quiet(rows=[0]), EventTrace()
+    world.arrays.channel[:, :, ChannelField.VOLUME] = 0.0
+    world.arrays.store[:, [StoreField.DAY_HAZARD, StoreField.SLOW_HAZARD]] = 1.0
+    world.arrays.store[:, [StoreField.TIER_DISCOUNT_1, StoreField.TIER_DISCOUNT_2]] = 0.0
+    world.state.pending[0, 2, 1, [Pending.SLOW_AD, Pending.SLOW_ORGANIC, Pending.SLOW_PRICE]] = 3.0, 4.0, 1234.0
+    after = world.run(1, trace=trace)
+    assert after.total[0, 2, Report.ORDERS_SLOW] == 7.0
+    assert after.total[0, 2, Report.AD_ORDERS] == 3.0
+    assert after.total[0, 2, Report.REVENUE] == 1234.0 * after.total[0, 2, Report.UNITS]
+    assert after.pending.sum() == 0.0
+
+
+# -- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"row": 2}, "row(=2) must be in [0, 2)"),
+        ({"seed": -1}, "seed(=-1) must be in [0, 2^32)"),
+        ({"key": 2**32}, "key(=4294967296) must be in [0, 2^32)"),
+    ],
+)
+def test_a_wrong_argument_is_named(changes: dict[str, Any], message: str) -> None:
+    world = quiet()
+    with pytest.raises(ValueError, match=re.escape(message)):
+        EventStore(world.arrays, world.state, **{"row": 0, "seed": 1, "key": 0, **changes})
+
+
+def test_a_wrong_offer_or_number_of_keys_is_named_before_anything_happens() -> None:
+    world = quiet()
+    before = world.state.copy()
+    with pytest.raises(ValueError, match=re.escape("offer(shape=(7, 3)) must have shape (8, 3)")):
+        EventStore(world.arrays, world.state, 0, 1, 0).run_hour(world.offer[0, :7])
+    with pytest.raises(ValueError, match=re.escape("keys(length=1) must have one entry a store, 2")):
+        simulate_events(world.arrays, world.state, world.offer, 1, [1, 1], [0])
+    with pytest.raises(ValueError, match=re.escape("hours(=-1) must be >= 0")):
+        simulate_events(world.arrays, world.state, world.offer, -1, [1, 1], [0, 1])
+    assert same_state(before, world.state)
+
+
+def test_the_offer_is_only_read() -> None:
+    world = quiet(rows=[0])
+    offer = world.offer.copy()
+    world.run(2)
+    assert (world.offer == offer).all()
+    assert offer[:, :, Offer.PRICE].min() > 0.0
+    assert copies(world.arrays, world.state, [0])[0].listing.tobytes() == world.arrays.listing.tobytes()
