@@ -33,7 +33,8 @@ class Job:
     @property
     def file(self) -> str:
         """Name of the file that keeps its results."""
-        return f"{self.situation}-{self.engine}-{'apart' if self.apart else 'same'}-{self.number:04d}.npz"
+        seeds = "apart" if self.apart else "same"
+        return f"{self.situation}-{self.engine}-{seeds}-{self.number:04d}-{self.copies}.npz"
 
 
 @dataclass(frozen=True)
