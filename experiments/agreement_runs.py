@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 import merchantgym.envs
@@ -67,7 +69,10 @@ def jobs_of(
 
 
 def run_jobs(jobs: Sequence[Job], worlds: Mapping[str, World], folder: Path, processes: int) -> Iterator[Job]:
-    """Carry out the jobs that are not yet done, and yield every job as it is; the order is any."""
+    """Carry out the jobs that are not yet done, and yield every job as it is; the order is any.
+
+    Interrupted, it first waits for the jobs under way, some seconds; what is done is kept.
+    """
     waiting = []
     for job in jobs:
         if (folder / job.file).is_file():
@@ -78,8 +83,15 @@ def run_jobs(jobs: Sequence[Job], worlds: Mapping[str, World], folder: Path, pro
         for job in waiting:
             yield carry_out(job, worlds[job.situation], folder)
         return
-    work = (joblib.delayed(carry_out)(job, worlds[job.situation], folder) for job in waiting)
-    yield from joblib.Parallel(n_jobs=processes, return_as="generator_unordered", pre_dispatch="2*n_jobs")(work)
+    # Spawned, for a fork could copy locks that threads hold; deaf to Ctrl-C, so that chunks under way are finished.
+    with ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            futures = [pool.submit(carry_out, job, worlds[job.situation], folder) for job in waiting]
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def carry_out(job: Job, world: World, folder: Path) -> Job:

@@ -43,7 +43,7 @@ def put(monkeypatch: pytest.MonkeyPatch, name: str, engine: Engine) -> None:
 
 def test_both_engines_are_one_law_and_a_wrong_one_is_seen(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The short form of the whole study."""
-    words = ("progress=false", "threads=1", "run=short", "docs=docs", "copies.slack=300", "scale=0.027")
+    words = ("progress=false", "threads=2", "run=short", "docs=docs", "copies.slack=300", "scale=0.027")
     assert cli.main(["agree", *words]) == 0
     folder = here / "outputs" / "short"
     summary = json.loads((folder / "agreement.json").read_text())
