@@ -27,19 +27,19 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from ..market import fulfilment, rank, rivals, traffic
+from ..market import rank, rivals, traffic
 from ..market.interpreted import interpreted
 from .event_orders import OrderDesk
 from .event_purses import Purses
 from .event_rates import RateBook
 from .event_shop import Buyer, Delay, Shop, Story, Turn
 from .event_trace import EventTrace, Happening
+from .event_warehouse import Warehouse
 from .layout import (
     N_CHANNELS,
     N_SEGMENTS,
     ChannelState,
     FloatArray,
-    ListingField,
     ListingState,
     Offer,
     Report,
@@ -58,7 +58,6 @@ _CLICKS = slice(Report.AD_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED + 1)
 autoregression = interpreted(traffic.autoregression)
 remember = interpreted(rank.remember)
 rival_reaction = interpreted(rivals.rival_reaction)
-needs_reorder = interpreted(fulfilment.needs_reorder)
 market_uniforms = interpreted(uniforms)
 market_normals = interpreted(normals)
 
@@ -103,8 +102,7 @@ class EventStore:
         """Everybody and everything that the state knows of goes on."""
         self._shop.env = simpy.Environment(float(hour))
         self._desk = OrderDesk(self._shop)
-        for k in np.flatnonzero(self._shop.goods[:, ListingState.INCOMING] > 0.0).tolist():
-            self._shop.env.process(self._replenish(k))
+        self._warehouse = Warehouse(self._shop)
 
     def run_hour(self, offer: FloatArray) -> None:
         """One hour.
@@ -145,15 +143,7 @@ class EventStore:
         shop = self._shop
         shop.money[StoreState.SPENT_TODAY] = 0.0
         shop.note(Happening.MIDNIGHT)
-        enough = shop.goods[:, ListingState.STOCK] >= shop.listings[:, ListingField.MINIMUM_ORDER]
-        for k in np.flatnonzero(enough).tolist():
-            self._list(k)
-
-    def _list(self, k: int) -> None:
-        """A listing is in the shop."""
-        if self._shop.goods[k, ListingState.LISTED] == 0.0:
-            self._shop.goods[k, ListingState.LISTED] = 1.0
-            self._shop.note(Happening.RELISTED, listing=k)
+        self._warehouse.begin_day()
 
     def _move_market(self, hour: int) -> None:
         """Demand and the rivals' level take their hourly step: the weather, the same in both engines."""
@@ -282,8 +272,7 @@ class EventStore:
             shop.report[:, first : first + N_CHANNELS] += np.reshape(views, shape).sum(axis=1).T
         shop.money[StoreState.SERVED_SHARE] = self._purses.store_lasted
         self._remember()
-        for k in range(len(shop.listings)):
-            self._check_stock(hour, k)
+        self._warehouse.end_hour(hour)
 
     def _remember(self) -> None:
         """Organic rank remembers orders and clicks; the rivals answer to the share of requests that we expected to win.
@@ -310,43 +299,11 @@ class EventStore:
             constants[StoreField.REACTION_STRENGTH],
         )
 
-    def _check_stock(self, hour: int, k: int) -> None:
-        """A listing that refused an order leaves the shop; goods that run low are ordered from the factory."""
-        shop, goods = self._shop, self._shop.goods[k]
-        if goods[ListingState.REFUSED] > 0.0:
-            goods[ListingState.REFUSED] = 0.0
-            goods[ListingState.LISTED] = 0.0
-            shop.note(Happening.DELISTED, listing=k)
-        quantity = float(shop.listings[k, ListingField.REORDER_QUANTITY])
-        on_the_way = float(goods[ListingState.INCOMING])
-        low = needs_reorder(goods[ListingState.STOCK], on_the_way, shop.listings[k, ListingField.REORDER_POINT])
-        if low and quantity > 0.0 and on_the_way == 0.0:
-            goods[ListingState.INCOMING] = quantity
-            goods[ListingState.ARRIVAL_HOUR] = hour + np.floor(shop.constants[StoreField.LEAD_TIME])
-            shop.note(Happening.REORDER, listing=k, units=quantity)
-            shop.env.process(self._replenish(k))
-
-    def _replenish(self, k: int) -> Story:
-        """Goods on their way arrive as an hour begins; their listing is in the shop again."""
-        shop, goods = self._shop, self._shop.goods[k]
-        arrival = int(np.ceil(goods[ListingState.ARRIVAL_HOUR]))
-        yield shop.at(max(arrival, int(shop.env.now)), Turn.GOODS)
-        self._receive(k)
-        self._list(k)
-
-    def _receive(self, k: int) -> None:
-        """Goods on their way are in stock."""
-        goods = self._shop.goods[k]
-        self._shop.note(Happening.REPLENISHMENT, listing=k, units=goods[ListingState.INCOMING])
-        goods[ListingState.STOCK] += goods[ListingState.INCOMING]
-        goods[ListingState.INCOMING] = 0.0
-
     def _close(self) -> None:
         """After the plan's last hour: goods on their way arrive, and the desk closes its books."""
         shop = self._shop
         shop.note(Happening.CLOSING)
-        for k in np.flatnonzero(shop.goods[:, ListingState.INCOMING] > 0.0).tolist():
-            self._receive(k)
+        self._warehouse.close()
         self._desk.close()
         self._open_desk(int(shop.env.now))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from merchantgym.envs import event_fleet
 from merchantgym.envs import fleet as fleets
 from merchantgym.envs import rollout as rollouts
 from merchantgym.envs.actor import Kind, Memory
@@ -216,7 +217,7 @@ def test_actors_meet_the_same_market(opened: OpenStores, plans: list[Plan], monk
             met[-1].append(np.concatenate([self.state.store[:, [StoreState.DEMAND]], noise], axis=1))
             return seen
 
-    monkeypatch.setattr(rollouts, "Fleet", Watched)
+    monkeypatch.setattr(event_fleet, "Fleet", Watched)
     profits = []
     for strength, seed in ((0.0, SEED), (1.0, SEED), (0.0, SEED + 1)):
         met.append([])
