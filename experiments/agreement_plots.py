@@ -81,6 +81,8 @@ def distributions(pairs: Mapping[str, tuple[Floats, Floats]], engines: tuple[str
 def _histograms(ax: Axes, first: Floats, second: Floats, engines: tuple[str, ...]) -> None:
     low, high = np.quantile(np.concatenate([first, second]), [0.001, 0.999])
     edges = np.linspace(low, max(high, low + 1e-9), 41).tolist()
+    if high - low < 2 * len(edges) and np.array_equal(second, np.round(second)):
+        edges = np.arange(low - 0.5, high + 1.0, 1.0 + (high - low) // len(edges)).tolist()  # bins of whole counts
     ax.hist(second, edges, density=True, color=GREY, alpha=0.45, label=engines[1])
     ax.hist(first, edges, density=True, histtype="step", color=PALETTE[0], linewidth=1.3, label=engines[0])
     ax.set_yticks([])

@@ -21,7 +21,7 @@ DETAILED = "slack"
 
 _SITUATIONS = ("situation", "comparisons", "smallest adjusted p", "found in", "verdict")
 _MEANS = ("difference [%]", "95 % interval", "detectable [%]", "p")
-_SIGHTINGS = ("engine", "situation", "ad clicks [%]", "p of clicks", "smallest p", "found in", "verdict")
+_SIGHTINGS = ("engine", "situation", "ad clicks [%]", "p of them", "smallest p", "found in", "verdict")
 _WIDTH = 160  # columns a printed table may take
 
 Line = tuple[str, ...]

@@ -184,8 +184,8 @@ def slack(world: World) -> World:
 
 
 def daily_budget(world: World) -> World:
-    """The day's purse lasts 0.2 to 0.9 hours; at midnight it is refilled, and runs out again."""
-    share = np.linspace(0.2, 0.9, world.stores)
+    """The day's purse lasts 0.15 to 0.6 hours of the evening; at midnight it is refilled, and runs out again."""
+    share = np.linspace(0.15, 0.6, world.stores)
     set_money(world.state, daily=np.round(share * spend_of_an_hour(world).sum(axis=(1, 2))))
     world.state.store[:, StoreState.SPENT_TODAY] = 0.0
     return world
