@@ -6,6 +6,8 @@ stores with equal weight. What differs between stores, which is most, cannot hid
 - Mean: the regression estimator. Runs of both engines under the same seed live through the same weather, so the
   second engine's paired runs serve as a covariate, with the mean they ought to have known from its far more numerous
   runs under other seeds. A coefficient of 0 is Welch's comparison, 1 is the paired one; the best lies between.
+  Measured, standard error of clicks in 12,000 runs: 0.049 % apart, 0.063 % paired, 0.048 % so; in weather two and a
+  half times as loud, among 700 runs: 0.24 %, 0.25 % and 0.21 %. Nowhere is it worse than either.
 - Spread: Brown and Forsythe's: distances from the store's median, over runs of both engines under unequal seeds.
 - Both are referred to the distribution that they would have if the engines were one: its variance and skewness are
   those of all runs of the store, and its shape is Pearson's third. So the tail is right far out, where a thousand
