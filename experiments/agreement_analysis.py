@@ -126,7 +126,7 @@ def _constant(values: np.ndarray) -> bool:
 def _sight(
     engine: str, situation: str, reference: Runs, runs: Runs, right: Runs, comparisons: int, level: float
 ) -> Sighting:
-    chances = {output: min(1.0, comparisons * found.p) for output, found in compare_means(reference, runs).items()}
+    chances = {output: comparisons * found.p for output, found in compare_means(reference, runs).items()}
     best = min(chances, key=lambda output: chances[output])
     ads = OUTPUTS.index(CLICKS)
     return Sighting(
@@ -134,10 +134,10 @@ def _sight(
         situation,
         not np.array_equal(runs.same, right.same),
         sum(p < level for p in chances.values()),
-        chances[best],
+        min(1.0, chances[best]),
         best,
         float(runs.apart[..., ads].mean() / right.apart[..., ads].mean() - 1.0),
-        chances[CLICKS],
+        min(1.0, chances[CLICKS]),
     )
 
 

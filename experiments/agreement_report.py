@@ -15,6 +15,7 @@ from rich.table import Table
 
 from .agreement_analysis import Comparison, Study, smallest
 from .agreement_outputs import BY_PLACE
+from .agreement_worlds import SITUATIONS
 
 DETAILED = "slack"
 """Situation whose outputs are shown one by one."""
@@ -114,20 +115,22 @@ def markdown(study: Study, engines: Engines, copies: Mapping[str, int], stores: 
     about = (
         "# Two engines, one law\n\n"
         "Written by `merchantgym agree`. The compiled engine (hour) runs many stores at once; the event engine plays "
-        "one store visit by visit. Both start from the same states and share the market's formulas, nothing else.\n\n"
+        "one store visit by visit. Both start from the same states. They share the market's formulas and the weather "
+        "(the hourly steps of demand and rivals, drawn by the same key), nothing else.\n\n"
         f"{stores} stores, each run {_copies(copies)} times by the reference ({engines[0]}), more often by the "
-        f"compiled engine. {count:,} comparisons of means, spreads and distributions; the chance of a single false "
-        f"alarm among all of them is {study.level:.0%} (Holm). An adjusted p-value below {study.level:g} means that "
-        "the engines differ.\n"
+        f"compiled engine, in situations dense in events. {count:,} comparisons of means, spreads and distributions; "
+        f"the chance of a single false alarm among all of them is {study.level:.0%} (Holm). An adjusted p-value below "
+        f"{study.level:g} means that the engines differ.\n"
     )
     parts = [about, "![Relative differences of means with 95 % intervals](agreement.png)\n"]
     parts.append(_markdown_table(_SITUATIONS, situation_lines(study)))
+    parts.append("\n".join(f"- **{name}**: {SITUATIONS[name].__doc__}" for name in situations(study)) + "\n")
     if lines := sighting_lines(study):
         parts.append(
             "## Would a wrong engine be seen?\n\n"
             "`scaled` serves an hour as if money were no object and scales it down after the fact; `raised` has the "
             "log-odds of a click raised so that there are 0.3 % more clicks. Situations in which an engine does what "
-            "the right one does are left out.\n"
+            "the right one does are left out; 0.3 % of clicks needs the many runs of slack.\n"
         )
         parts.append(_markdown_table(_SIGHTINGS, lines))
     for name in situations(study):
