@@ -111,7 +111,7 @@ def profit_intervals(rows: Sequence[Row], path: Path) -> None:
         ("Difference to the best controller", [r.vs_best_controller for r in rows]),
     ]
     panels = [(title, intervals) for title, intervals in panels if any(i is not None for i in intervals)]
-    with _figure(path, (2.1 + 2.8 * len(panels), 1.35 + 0.34 * len(rows))) as figure:
+    with styled_figure(path, (2.1 + 2.8 * len(panels), 1.35 + 0.34 * len(rows))) as figure:
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for ax, (title, intervals) in zip(axes, panels, strict=True):
             _forest(ax, rows, intervals)
@@ -142,7 +142,7 @@ def learning_curves(curves: Mapping[str, Curve], baselines: Mapping[str, float],
     """
     _some("curves", curves)
     colour = colours([*curves, *baselines])
-    with _figure(path, (7.2, 3.9)) as figure:
+    with styled_figure(path, (7.2, 3.9)) as figure:
         ax = figure.subplots()
         for name, curve in curves.items():
             steps, profit = _curve(name, curve)
@@ -170,7 +170,7 @@ def spend_against_target(traces: Mapping[str, Trace], path: Path) -> None:
     colour = colours(list(traces))
     columns = min(3, len(traces))
     lines = -(-len(traces) // columns)
-    with _figure(path, (1.2 + 2.9 * columns, 0.9 + 2.3 * lines)) as figure:
+    with styled_figure(path, (1.2 + 2.9 * columns, 0.9 + 2.3 * lines)) as figure:
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for ax, (name, trace) in zip(grid, traces.items(), strict=False):
             arrays = _trace(name, trace)
@@ -207,7 +207,7 @@ def bids_by_hour(traces: Mapping[str, Trace], path: Path) -> None:
     """
     _some("traces", traces)
     colour = colours(list(traces))
-    with _figure(path, (7.2, 3.5)) as figure:
+    with styled_figure(path, (7.2, 3.5)) as figure:
         ax = figure.subplots()
         seen = [0.85, 1.2]
         for name, trace in traces.items():
@@ -231,7 +231,7 @@ def bids_by_hour(traces: Mapping[str, Trace], path: Path) -> None:
 
 
 @contextmanager
-def _figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+def styled_figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
     """A figure [inch] in our style, written to `path` at the end; nothing is written where drawing fails."""
     with mpl.rc_context(cast(Any, STYLE)):
         figure = Figure(figsize=size, layout="constrained")

@@ -31,6 +31,7 @@ VALIDATION_RUN = 6_001
 TEST_RUN = 7_001  # the same in compare and evaluate: the same stores meet the same chance
 SHOP_RUN = 8_001
 PARITY_RUN = 9_001
+AGREEMENT_RUN = 10_001
 """What a run is for; see `Setting.run_seed`."""
 
 

@@ -7,28 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from merchantgym.envs.engines.hour import simulate
-from merchantgym.envs.engines.layout import (
-    N_CHANNELS,
-    N_SEGMENTS,
-    ChannelState,
-    ListingState,
-    Offer,
-    StateArrays,
-    StoreArrays,
-    StoreState,
-)
-from merchantgym.envs.engines.streams import as_keys
+from merchantgym.envs.engines.layout import N_CHANNELS, N_SEGMENTS, StateArrays, StoreArrays
 from merchantgym.envs.market.parameters import reference_market
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import GOALS, MAX_PROMOTIONS, ROLES, PlanArrays
 from merchantgym.envs.population import Population
 from merchantgym.envs.scenario import load_scenario
 from merchantgym.envs.store import Listings, Store
+from merchantgym.experiments.agreement_worlds import PLENTY, copies, flat_offer, run_hours, set_money
+
+__all__ = [
+    "PLENTY", "Floats", "copies", "flat_offer", "opened", "plain_store", "plan_row", "plans_for", "run_engine",
+    "set_money",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
-PLENTY = 1e12
-"""[fen] more than any run can spend."""
 
 
 @cache
@@ -72,41 +65,11 @@ def plan_row(plans: PlanArrays, rows: Any) -> PlanArrays:
     return PlanArrays(**{field.name: getattr(plans, field.name)[rows] for field in fields(plans)})
 
 
-def copies(arrays: StoreArrays, state: StateArrays, rows: Any) -> tuple[StoreArrays, StateArrays]:
-    """Constants and state of the stores in `rows`, which may repeat; shares nothing."""
-    picked = {f.name: getattr(arrays, f.name)[rows].copy() for f in fields(arrays) if f.name != "weekly"}
-    return (
-        StoreArrays(**picked, weekly=arrays.weekly.copy()),
-        StateArrays(**{f.name: getattr(state, f.name)[rows].copy() for f in fields(state)}),
-    )
-
-
-def set_money(
-    state: StateArrays, total: Any = PLENTY, daily: Any = PLENTY, channel: Any = PLENTY, listing: Any = PLENTY
-) -> None:
-    """Grant money [fen] to all stores: a number, or one row a store."""
-    state.store[:, StoreState.BUDGET_TOTAL] = total
-    state.store[:, StoreState.BUDGET_DAILY] = daily
-    state.channel[:, :, ChannelState.CAP] = channel
-    state.listing[:, :, ListingState.CAP] = listing
-
-
-def flat_offer(stores: int, bid: Any, price: Any) -> Floats:
-    """(B, K, Offer): the same bid [CNY] in both channels, and a price [fen]; each broadcasts to (B, K)."""
-    bid, price = np.broadcast_arrays(np.asarray(bid, dtype=float), np.asarray(price, dtype=float))
-    offer = np.empty((stores, bid.shape[-1], len(Offer)))
-    offer[:, :, Offer.BID_SEARCH] = offer[:, :, Offer.BID_FEED] = bid
-    offer[:, :, Offer.PRICE] = price
-    return offer
-
-
 def run_engine(
     arrays: StoreArrays, state: StateArrays, offer: Floats, hours: int, seed: int = 1, keys: Any = None
 ) -> StateArrays:
     """Run all stores for some hours under a fixed offer, in place; returns the state."""
-    B = arrays.stores
-    everyone = np.arange(B) if keys is None else np.asarray(keys)
-    simulate(arrays, state, offer, hours, np.full(B, seed, dtype=np.uint64), as_keys(everyone))
+    run_hours(arrays, state, offer, hours, seed, keys)
     return state
 
 
