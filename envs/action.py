@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engines.layout import N_CHANNELS, FloatArray, ListingField, Offer
-from .market.compiled import procedure
+from .market.compiled import entry
 from .market.numeric import exponential
 from .market.parameters import CHANNELS
 from .plan import MAX_PROMOTIONS
@@ -27,27 +27,43 @@ def action_names(listings: int) -> tuple[str, ...]:
     )
 
 
-def checked_action(action: NDArray[Any], stores: int, listings: int) -> FloatArray:
+def checked_action(action: NDArray[Any], stores: int, listings: int, taken: FloatArray | None = None) -> FloatArray:
     """The action as float64, clipped to [-1, 1].
 
     Args:
         action: shape (stores, C + K + 1), any real type.
+        taken: array of that shape to write to, left alone where the action is refused; a new one by default.
     Raises: ValueError: a wrong shape or a number that is not finite; the message names the first one.
     """
-    values = np.asarray(action, dtype=np.float64)
+    values = np.ascontiguousarray(action, dtype=np.float64)
     expected = (stores, action_size(listings))
-    if values.shape != expected:
+    if np.shape(action) != expected:
         raise ValueError(
-            f"action has shape {values.shape}, needs {expected}: {N_CHANNELS} channels, {listings} listings, discount"
+            f"action has shape {np.shape(action)}, needs {expected}: "
+            f"{N_CHANNELS} channels, {listings} listings, discount"
         )
-    if not np.isfinite(values).all():
+    taken = np.empty(expected) if taken is None else taken
+    if not clip_action(values, taken):
         row, column = np.argwhere(~np.isfinite(values))[0]
         name = action_names(listings)[column]
         raise ValueError(f"action[{row}].{name}(={values[row, column]}) must be a finite number in [-1, 1]")
-    return np.clip(values, -1.0, 1.0)
+    return taken
 
 
-@procedure
+@entry
+def clip_action(values: Any, taken: Any) -> bool:
+    """Clip `values` to [-1, 1] into `taken`, both (stores, A); False, and nothing done, where one is not finite."""
+    for b in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            if not np.isfinite(values[b, j]):
+                return False
+    for b in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            taken[b, j] = min(max(values[b, j], -1.0), 1.0)
+    return True
+
+
+@entry
 def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: Any, offer: Any) -> None:
     """What the platform is told for the coming hour: bids and prices of one store, from its plan and action rows."""
     promotion = 0.0

@@ -99,6 +99,7 @@ class Fleet:
         edges = np.linspace(0, slots, parts + 1).astype(int)
         self._parts = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
         self._desks = [new_buffers(self.listings) for _ in self._parts]
+        self._managed = self._everything()
         self._pool = ThreadPoolExecutor(parts) if parts > 1 else None
 
     def reset(
@@ -147,7 +148,7 @@ class Fleet:
             stand in the fleet's buffers of those names, until the next call.
         Raises: ValueError: a wrong shape or a number that is not finite.
         """
-        self.task.action[:] = checked_action(action, self.slots, self.listings)
+        checked_action(action, self.slots, self.listings, self.task.action)
         if self._pool is None:
             self._manage(0)
         else:
@@ -184,11 +185,12 @@ class Fleet:
         self.task.schedule[slots] = traffic_schedule(self.arrays, slots, hours)
 
     def _manage(self, part: int) -> None:
+        manage(*self._parts[part], *self._managed, *self._desks[part])
+
+    def _everything(self) -> tuple[Any, ...]:
+        """The arrays that `manage` works on, in its order; they are changed in place and never replaced."""
         arrays, state, task = self.arrays, self.state, self.task
-        first, last = self._parts[part]
-        manage(
-            first,
-            last,
+        return (
             self._seeds,
             self._keys,
             arrays.calendar,
@@ -219,7 +221,6 @@ class Fleet:
             self.reward,
             self.done,
             self.observation,
-            *self._desks[part],
         )
 
     def _observe(self, first: int, last: int) -> None:

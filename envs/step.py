@@ -8,7 +8,7 @@ from .engines.hour import store_hour
 from .engines.layout import ChannelState, Report, StoreField, StoreState
 from .ledger import record_hour, write_observation
 from .market.calendar import promotion_uplift
-from .market.compiled import procedure
+from .market.compiled import entry, procedure
 from .reward import Term, weighted, write_terms
 from .task import PlanField
 
@@ -44,7 +44,7 @@ def profit_of(terms: Any) -> float:
     return profit
 
 
-@procedure
+@entry
 def observe(
     first: int,
     last: int,
@@ -93,7 +93,7 @@ def observe(
         )
 
 
-@procedure
+@entry
 def stand_still(b: int, channel_state: Any, report: Any, terms: Any, reward: Any) -> None:
     """An hour of a store whose plan is over."""
     terms[b] = 0.0
@@ -102,7 +102,7 @@ def stand_still(b: int, channel_state: Any, report: Any, terms: Any, reward: Any
     channel_state[b, :, ChannelState.WIN_SHARE] = 0.0
 
 
-@procedure
+@entry
 def settle(
     b: int,
     hour: int,
@@ -174,7 +174,7 @@ def settle(
     )
 
 
-@procedure
+@entry
 def manage(
     first: int,
     last: int,

@@ -16,7 +16,8 @@ from .stage import WritePlan, action_space, build_stage, observation_space
 from .trace import Recorder
 
 _SEEDS = 2**31 - 1
-_TERMS = tuple((term.name.lower(), int(term)) for term in Term)
+_TERMS = tuple(term.name.lower() for term in Term)
+_PROFIT = tuple(int(term) for term in PROFIT_TERMS)
 
 
 class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
@@ -115,8 +116,8 @@ class ManagedStoreEnv(gym.Env[NDArray[np.float32], NDArray[np.float64]]):
         if self._recorder is not None:
             self._recorder.record()
         terms = fleet.terms[0].tolist()
-        info: dict[str, Any] = {name: terms[i] for name, i in _TERMS}
-        info["profit"] = sum(terms[i] for i in PROFIT_TERMS)
+        info: dict[str, Any] = dict(zip(_TERMS, terms, strict=True))
+        info["profit"] = sum([terms[i] for i in _PROFIT])
         return observation[0].copy(), float(fleet.reward[0]), bool(fleet.done[0]), False, info
 
     def render(self) -> NDArray[np.uint8] | None:

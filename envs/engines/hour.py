@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..market.compiled import procedure
+from ..market.compiled import entry, procedure
 from ..market.rank import remember
 from ..market.rivals import rival_reaction
 from ..market.traffic import autoregression
@@ -235,7 +235,7 @@ def store_hour(
             total[k, j] += report[k, j]
 
 
-@procedure
+@entry
 def _simulate(
     hours: int,
     seeds: Any,

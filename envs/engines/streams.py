@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..market.compiled import formula, fragment, procedure
+from ..market.compiled import entry, formula, fragment, procedure
 from ..market.numeric import exponential, logarithm
 
 _SCALE = 2.0**-32
@@ -83,14 +83,14 @@ def fine_uniform(seed: Any, store: Any, hour: Any, purpose: Any, entity: Any, at
     return value
 
 
-@procedure
+@entry
 def normals(u: float, v: float) -> Any:
     """Two independent standard normals from two uniforms (Box and Muller 1958)."""
     radius = np.sqrt(-2.0 * np.log(u))
     return radius * np.cos(2.0 * np.pi * v), radius * np.sin(2.0 * np.pi * v)
 
 
-@procedure
+@entry
 def poisson(mean: float, u: float) -> int:
     """Poisson variate of any mean by inversion: the smallest n whose distribution function reaches u."""
     if mean >= SMALL_MEAN:
@@ -141,14 +141,14 @@ def poisson_from_mode(mean: float, mass: float, reached: float, u: float) -> int
     return int(n)
 
 
-@procedure
+@entry
 def fill_uniforms(seed: Any, store: Any, hour: Any, purpose: Any, out: Any) -> None:
     """Fill `out` (n,), n a multiple of 4, with uniforms on a grid of 2^-32; each depends on its place alone."""
     for j in range(out.shape[0] // 4):
         out[4 * j], out[4 * j + 1], out[4 * j + 2], out[4 * j + 3] = uniforms(seed, store, hour, purpose, j, 0)
 
 
-@procedure
+@entry
 def fill_poisson(means: Any, u: Any, counts: Any, scratch: Any) -> None:
     """Fill `counts` (n,) with Poisson variates of `means` (n,) from uniforms `u` (n,), each as `poisson` finds it.
 
@@ -218,7 +218,7 @@ def _invert(means: Any, u: Any, counts: Any, p: Any, reached: Any) -> None:
             going += 1 if u[j] > reached[j] else 0
 
 
-@procedure
+@entry
 def binomial(n: int, p: float, seed: Any, store: Any, hour: Any, purpose: Any, entity: Any) -> int:
     """Binomial variate by inversion; n x p may be large, the work grows with it. Beyond n = 400 it is split."""
     done = 0
@@ -256,7 +256,7 @@ def binomial_by_inversion_low(n: int, p: float, u: float) -> int:
     return k
 
 
-@procedure
+@entry
 def negative_binomial(mean: float, size: float, u: float) -> int:
     """Negative binomial variate by inversion: variance mean + mean^2 / size."""
     q = mean / (mean + size)
@@ -269,7 +269,7 @@ def negative_binomial(mean: float, size: float, u: float) -> int:
     return k
 
 
-@procedure
+@entry
 def geometric_days(hazard: float, u: float, longest: int) -> int:
     """Whole days until an event with a fixed daily hazard: 1, 2, ..., at most `longest`."""
     if hazard >= 1.0:

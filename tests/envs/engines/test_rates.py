@@ -21,7 +21,7 @@ from merchantgym.envs.engines.layout import (
     StoreState,
 )
 from merchantgym.envs.engines.rates import fill_rates, price_clicked
-from merchantgym.envs.market.compiled import procedure
+from merchantgym.envs.market.compiled import entry
 from merchantgym.envs.opening import OpenStores
 
 from ...oracle import Rates, hour_rates
@@ -83,7 +83,7 @@ def _price_store(
     )
 
 
-@procedure
+@entry
 def _compiled_rates(
     hour: Any, week: Any, promotion: Any, weekly: Any, store: Any, channel: Any, segment: Any, listing: Any, cell: Any,
     shop: Any, channels: Any, state: Any, audience: Any, offer: Any, numbers: Any, places: Any,
