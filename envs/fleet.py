@@ -185,7 +185,8 @@ class Fleet:
         self.task.schedule[slots] = traffic_schedule(self.arrays, slots, hours)
 
     def _manage(self, part: int) -> None:
-        manage(*self._parts[part], *self._managed, *self._desks[part])
+        compiled: Any = manage
+        compiled(*self._parts[part], *self._managed, *self._desks[part])
 
     def _everything(self) -> tuple[Any, ...]:
         """The arrays that `manage` works on, in its order; they are changed in place and never replaced."""

@@ -36,6 +36,7 @@ LEAST_EXPECTED = 5.0
 EQUAL = 1e-9
 """Relative difference up to which numbers count as the same."""
 _NOTHING = 0.1  # of its spread: a mean that others are not measured by
+_LEAST_VARYING = 8.0  # a correlation of fewer runs may be 1 by chance, and would claim a mean without an error
 _SYMMETRIC = 1e-4  # skewness under which the normal distribution will do
 
 
@@ -97,10 +98,18 @@ def _moments(first: Floats, second: Floats) -> tuple[Floats, Floats]:
 
 
 def _correlation(first: Floats, paired: Floats) -> float:
-    """Of paired runs within stores; 0 where either does not vary."""
+    """Of paired runs within stores; 0 where either does not vary, or in too few runs to tell."""
     x, y = _centred(first), _centred(paired)
-    scale = float(np.sqrt((x * x).sum() * (y * y).sum()))
-    return float((x * y).sum()) / scale if scale > 0.0 else 0.0
+    if min(_varying(x), _varying(y)) < _LEAST_VARYING:
+        return 0.0
+    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
+
+
+def _varying(centred: Floats) -> float:
+    """Effective number of runs that vary: all of them if all do alike, 1 if one alone stands out."""
+    squares = centred**2
+    fourth = float((squares**2).sum())
+    return float(squares.sum()) ** 2 / fourth if fourth > 0.0 else 0.0
 
 
 def _centred(values: Floats) -> Floats:

@@ -57,29 +57,39 @@ def _hour(opened: OpenStores, plans: PlanArrays, slots: int, repeats: int) -> fl
 
 
 def draw_growth(growth: Growth, path: Path) -> None:
-    """Both curves beside the straight line through the origin and the largest number."""
+    """CPU time of one store's hour over both numbers; a flat line and a straight one are what linear cost means."""
     style: Any = STYLE
     with mpl.rc_context(style):
-        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+        figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
-        _draw(left, growth["stores"], "stores B", "CPU time of an hour of all stores [ms]", PALETTE[0])
-        _draw(right, growth["listings"], f"listings K ({_DIFFERENT} stores)", "", PALETTE[1])
-        right.set_xticks(LISTINGS, [str(count) for count in LISTINGS])
+        _draw_stores(left, growth["stores"])
+        _draw_listings(right, growth["listings"])
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
 
 
-def _draw(axes: Axes, points: list[tuple[int, float]], x: str, y: str, colour: str) -> None:
-    sizes: Any = np.array([size for size, _ in points], dtype=float)
-    times: Any = np.array([time for _, time in points]) / 1e3
-    axes.loglog(sizes, times[-1] * sizes / sizes[-1], color=DARK, linewidth=1.0, linestyle=(0, (4, 3)))
-    axes.loglog(sizes, times, color=colour, marker="o", markersize=4.5)
-    last = f"{1e3 * times[-1] / sizes[-1]:.3g} us each"
-    axes.annotate(last, (sizes[-1], times[-1]), (-6, 2), textcoords="offset points", ha="right", color=colour)
-    axes.annotate(
-        "proportional", (sizes[0], times[-1] / sizes[-1] * sizes[0]), (4, -10), textcoords="offset points", color=DARK
-    )
+def _draw_stores(axes: Axes, points: list[tuple[int, float]]) -> None:
+    sizes = np.array([size for size, _ in points], dtype=float)
+    each = np.array([time for _, time in points]) / sizes
+    axes.semilogx(sizes, each, color=PALETTE[0], marker="o", markersize=4.5)
+    axes.axhline(np.median(each[2:]), color=DARK, linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.set_ylim(0.0)
+    axes.set_xticks(sizes, [f"{int(size):,}" for size in sizes])
+    axes.tick_params(axis="x", labelsize=7.5)
     axes.minorticks_off()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set_title("Linear in stores: a flat line, but for the cost of the call itself")
+    axes.set_xlabel("stores B at once")
+    axes.set_ylabel("CPU time of a store-hour [us]")
+
+
+def _draw_listings(axes: Axes, points: list[tuple[int, float]]) -> None:
+    counts = np.array([count for count, _ in points], dtype=float)
+    each = np.array([time for _, time in points]) / _DIFFERENT
+    slope, start = np.polyfit(counts, each, 1)
+    axes.plot(counts, start + slope * counts, color=DARK, linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.plot(counts, each, color=PALETTE[1], marker="o", markersize=4.5, linestyle="none")
+    axes.set_ylim(0.0)
+    axes.set_xticks([1, 8, 16, 32, 64])
+    axes.set_title(f"Linear in listings: {start:.1f} us and {slope:.2f} us a listing")
+    axes.set_xlabel(f"listings K of each of {_DIFFERENT} stores")

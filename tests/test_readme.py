@@ -16,6 +16,8 @@ def test_an_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> No
     exec(example, names)
     if "picture" in names:
         assert names["picture"].std() > 5  # type: ignore[attr-defined]
+    elif "trace" in names:
+        assert {"visit", "ad_click"} & set(capsys.readouterr().out.split())
     else:
         assert "CNY per store" in capsys.readouterr().out
 

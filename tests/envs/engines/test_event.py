@@ -288,7 +288,7 @@ def test_a_state_of_the_compiled_engine_can_be_gone_on_with_to_the_last_return()
     before = world.state
     waiting, due = before.pending[..., WAITING].sum(), before.refunds.sum(axis=(0, 1, 2))
     reviews = before.listing[..., ListingState.PENDING_REVIEWS].sum()
-    assert min(waiting, due[Due.RETURNS]) > 20.0 <= 4.0 * reviews
+    assert min(waiting, due[Due.RETURNS]) > 10.0 <= 4.0 * reviews
     after = closing(world).run(1, trace=trace)
     carried = [row.detail for row in trace.rows if row.event == "carried_over" and row.time == 50.0]
     assert len(carried) == waiting + due[Due.RETURNS] + reviews
