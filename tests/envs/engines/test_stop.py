@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merchantgym.envs.engines.desk import ROOM
 from merchantgym.envs.engines.layout import (
     ChannelField,
     ChannelState,
@@ -138,6 +139,26 @@ def test_the_money_lasts_to_the_moment_of_the_last_click() -> None:
     seen = state.hour[ended, 0, Report.AD_IMPRESSIONS_SEARCH] - 5.0
     unlimited = ample.hour[ended, 0, Report.AD_IMPRESSIONS_SEARCH] - wanted[ended]
     assert seen.sum() == pytest.approx((unlimited * share).sum(), rel=0.03)
+
+
+def test_an_hour_with_more_clicks_than_there_is_room_for_is_served_in_parts() -> None:
+    """The same law: Poisson clicks, the last charged what is left, at the moment of that click."""
+    arrays, state, offer, price = one_cell(20.0)
+    arrays.channel[:, 0, ChannelField.VOLUME] *= 5.0 * ROOM / 20.0
+    ample = state.copy()
+    run_engine(arrays, ample, offer, 1)
+    wanted = ample.hour[:, 0, Report.AD_CLICKS_SEARCH]
+    assert wanted.min() > 4.0 * ROOM
+    assert wanted.var() == pytest.approx(wanted.mean(), rel=0.3)
+    assert (ample.hour[:, 0, Report.SPEND_SEARCH] == wanted * price).all()
+    enough = 3.0 * ROOM
+    set_money(state, total=enough * price)
+    run_engine(arrays, state, offer, 1)
+    assert (state.hour[:, 0, Report.AD_CLICKS_SEARCH] == enough).all()
+    share = state.store[:, StoreState.SERVED_SHARE]
+    expected = enough / (wanted + 1.0)
+    spread = np.sqrt(expected * (1.0 - expected) / (wanted + 2.0))
+    assert abs(((share - expected) / spread).mean()) < 4.0 / np.sqrt(len(share))
 
 
 def test_an_empty_purse_shows_no_ad_but_the_organic_result(headline: OpenStores) -> None:
