@@ -22,7 +22,7 @@ from .streams import Purpose, fill_poisson, fill_uniforms, uniforms
 
 @procedure
 def count_clicks(seed: Any, key: Any, hour: int, desk: Any) -> int:
-    """Draw each cell's clicks. Returns how many cells have any; `where` names them, `counts` says how many."""
+    """Draw each cell's clicks. Returns how many cells have any; the first columns of `where` tell of these."""
     drawn, where = desk.drawn[0], desk.where
     listings = desk.terms.shape[1]
     u = desk.draws[0, : drawn.shape[0]]
@@ -187,8 +187,29 @@ def serve_clicks(
             wait_to_order(pending[k, s], slow, from_ad, offer[k, Offer.PRICE])
     if orders > 1 and not in_order:
         sort_by_moment(orders, rows, sequence)
+    _place_orders(seed, key, hour, day, orders, store, segment, listing, state, refunds, offer, desk, report)
+
+
+@procedure
+def _place_orders(
+    seed: Any,
+    key: Any,
+    hour: int,
+    day: int,
+    orders: int,
+    store: Any,
+    segment: Any,
+    listing: Any,
+    state: Any,
+    refunds: Any,
+    offer: Any,
+    desk: Any,
+    report: Any,
+) -> None:
+    """Those of the clicks that order at once: the first `orders` of the sequence."""
+    rows, where = desk.clicks, desk.where
     for place in range(orders):
-        m = sequence[place]
+        m = desk.sequence[0, place]
         n = int(rows[Click.CELL, m])
         k = where[Where.LISTING, n]
         place_order(

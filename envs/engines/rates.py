@@ -196,16 +196,12 @@ def _fill_cells(
             suiting = cells[Rate.REQUESTS, first:last]
             for k in range(listings):
                 position[k] = score_position(max(bids[k] * wish, 1e-9), quality[k], mu, sigma)
+            shocked = event > 0.0
             for k in range(listings):
                 open_[k] = listed[k] if bids[k] * wish >= reserve else 0.0
-            for k in range(listings):
-                suiting[k] = requests * cell[k, s, CellField.MATCH] * listed[k]
-            if event > 0.0:
-                for k in range(listings):
-                    suiting[k] *= 1.0 + event * cell[k, s, CellField.SHOCK]
-            for k in range(listings):
+                lift = 1.0 + event * cell[k, s, CellField.SHOCK] if shocked else 1.0
+                suiting[k] = requests * cell[k, s, CellField.MATCH] * lift * listed[k]
                 odds[k] = click[k] + cell[k, s, CellField.AFFINITY] + channel_click
-            for k in range(listings):
                 organic[k] = found[k]
 
 

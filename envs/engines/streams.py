@@ -26,6 +26,7 @@ _SHIFT = np.uint64(32)
 SMALL_MEAN = 32.0
 """From it on the inversion of a Poisson variate starts at the mode."""
 _NEGLIGIBLE = 1e-18
+_BEYOND_GRID = 1e-14  # a probability that uniforms on a grid of 2^-32 cannot tell from 0
 
 
 class Purpose(IntEnum):
@@ -95,11 +96,12 @@ def poisson(mean: float, u: float) -> int:
     """Poisson variate of any mean by inversion: the smallest n whose distribution function reaches u."""
     if mean >= SMALL_MEAN:
         mass = mode_mass(mean)
-        p, k, reached = mass, np.floor(mean), 0.0
-        while p > _NEGLIGIBLE:
-            reached += p
-            p *= k / mean
-            k -= 1.0
+        p, k, reached, inverse = mass, np.floor(mean), 0.0, 1.0 / mean
+        while p > _BEYOND_GRID:
+            for _ in range(4):
+                reached += p
+                p *= k * inverse
+                k -= 1.0
         return poisson_from_mode(mean, mass, reached, u)
     n = 0
     p = exponential(-mean)
@@ -134,8 +136,9 @@ def poisson_from_mode(mean: float, mass: float, reached: float, u: float) -> int
             reached += mass
         return int(n)
     reached -= mass
+    inverse = 1.0 / mean
     while u <= reached and n > 0.0:
-        mass *= n / mean
+        mass *= n * inverse
         n -= 1.0
         reached -= mass
     return int(n)
@@ -183,15 +186,15 @@ def _sum_to_mode(means: Any, p: Any, reached: Any, k: Any, mass: Any) -> None:
     going = 1
     while going > 0:
         for i in range(n):
-            part, here, total, mean = p[i], k[i], reached[i], means[i]
+            part, here, total, inverse = p[i], k[i], reached[i], 1.0 / means[i]
             for _ in range(4):
                 total += part
-                part *= here / mean
+                part *= here * inverse
                 here -= 1.0
             p[i], k[i], reached[i] = part, here, total
         going = 0
         for i in range(n):
-            going += 1 if p[i] > _NEGLIGIBLE else 0
+            going += 1 if p[i] > _BEYOND_GRID else 0
 
 
 @procedure
