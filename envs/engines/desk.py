@@ -47,6 +47,8 @@ class Clicked(Field):
     SENSITIVITY = 11
     ADVANTAGE = 12
     SEGMENT = 13  # log-odds
+    ASKED = 14  # rival score of the slots won, as a share of its mean
+    RIVAL_MEAN = 15  # [CNY]
 
 
 class Term(Field):

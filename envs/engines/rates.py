@@ -250,11 +250,16 @@ def price_clicked(
     asked_1, asked_2, asked_3 = store[StoreField.ASKED_1], store[StoreField.ASKED_2], store[StoreField.ASKED_3]
     reserve = store[StoreField.RESERVE]
     for n in range(clicked):
-        asked = over_slots(slots[n], slots[clicked + n], slots[2 * clicked + n], asked_1, asked_2, asked_3)
+        rows[Clicked.ASKED, n] = over_slots(
+            slots[n], slots[clicked + n], slots[2 * clicked + n], asked_1, asked_2, asked_3
+        )
+    for n in range(clicked):
+        rows[Clicked.RIVAL_MEAN, n] = lognormal_mean(rows[Clicked.RIVAL_LOG_MEAN, n], rows[Clicked.SIGMA, n])
+    for n in range(clicked):
         rows[Clicked.PRICE, n] = price_per_click(
             rows[Clicked.EXPOSURE, n],
-            asked,
-            lognormal_mean(rows[Clicked.RIVAL_LOG_MEAN, n], rows[Clicked.SIGMA, n]),
+            rows[Clicked.ASKED, n],
+            rows[Clicked.RIVAL_MEAN, n],
             rows[Clicked.QUALITY, n],
             reserve,
             rows[Clicked.BID, n],
