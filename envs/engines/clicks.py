@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
+from ..market.auction import charge
 from ..market.compiled import procedure
+from ..market.rank import found_probability
 from .desk import ROOM, Click, Clicked, Purse, Rate, Where
 from .layout import (
     N_CHANNELS,
@@ -94,7 +94,7 @@ def open_purses(clicked: int, listings: int, store_state: Any, channel_state: An
     need = desk.purses[Purse.NEED]
     need[:] = 0.0
     for n in range(clicked):
-        most = desk.where[Where.COUNT, n] * in_fen(desk.clicked[Clicked.PRICE, n])
+        most = desk.where[Where.COUNT, n] * charge(desk.clicked[Clicked.PRICE, n])
         need[0] += most
         need[1 + desk.where[Where.GROUP, n] // N_SEGMENTS] += most
         need[1 + N_CHANNELS + desk.where[Where.LISTING, n]] += most
@@ -102,13 +102,6 @@ def open_purses(clicked: int, listings: int, store_state: Any, channel_state: An
     for j in range(left.shape[0]):
         tight = tight or (lasted[j] > 0.0 and need[j] >= left[j])
     return tight and lasted[0] > 0.0
-
-
-@procedure
-def in_fen(price: float) -> float:
-    """A price per click [CNY] in whole fen, rounded down."""
-    fen: float = np.floor(price * 100.0 + 1e-9)
-    return fen
 
 
 @procedure
@@ -164,7 +157,7 @@ def serve_clicks(
         cell, k, group = where[Where.CELL, n], where[Where.LISTING, n], where[Where.GROUP, n]
         c = group // N_SEGMENTS
         exposure, organic = desk.cells[Rate.EXPOSURE, cell], desk.cells[Rate.ORGANIC, cell]
-        kind = rows[Click.KIND, m] * (exposure + (1.0 - exposure) * organic)
+        kind = rows[Click.KIND, m] * found_probability(exposure, organic)
         from_ad = kind < exposure
         if from_ad and min(lasted[0], lasted[1 + c], lasted[1 + N_CHANNELS + k]) < 1.0:
             from_ad = False
@@ -246,7 +239,7 @@ def _charge(
     """Charge one click in whole fen, never more than is left; note the moment at which it empties a purse."""
     left, lasted = desk.purses[Purse.LEFT], desk.purses[Purse.LASTED]
     of_listing = 1 + N_CHANNELS + k
-    fen = min(in_fen(price), left[0], left[1 + c], left[of_listing])
+    fen = min(charge(price), left[0], left[1 + c], left[of_listing])
     store_state[StoreState.SPENT] += fen
     store_state[StoreState.SPENT_TODAY] += fen
     channel_state[c, ChannelState.SPENT] += fen

@@ -27,7 +27,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from ..market import rank, rivals, traffic
+from ..market import auction, rank, rivals, traffic
 from ..market.interpreted import interpreted
 from .event_orders import OrderDesk
 from .event_purses import Purses
@@ -56,6 +56,7 @@ _ORDERS = slice(Report.ORDERS_SAME_HOUR, Report.ORDERS_SLOW + 1)
 _CLICKS = slice(Report.AD_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED + 1)
 
 autoregression = interpreted(traffic.autoregression)
+charge = interpreted(auction.charge)
 remember = interpreted(rank.remember)
 rival_reaction = interpreted(rivals.rival_reaction)
 market_uniforms = interpreted(uniforms)
@@ -176,7 +177,7 @@ class EventStore:
         self._organic = _by_cell(rates.organic)
         self._clicks = _by_cell(rates.click)
         self._conversion = _by_cell(rates.conversion)
-        self._price = _by_cell(np.floor(rates.price * 100.0 + 1e-9))
+        self._price = _by_cell(charge(rates.price))
         self._ad_views = [0] * len(self._places)
         self._organic_views = [0] * len(self._places)
         self._shown = offer[:, Offer.PRICE].tolist()

@@ -9,12 +9,12 @@ from typing import Any
 
 from ..market.auction import SLOTS, over_slots, price_per_click, score_position
 from ..market.calendar import promotion_uplift, shock
-from ..market.click import click_appeal, click_probability, price_advantage
+from ..market.click import click_appeal, click_log_odds, price_advantage
 from ..market.compiled import procedure
 from ..market.conversion import conversion_appeal, conversion_probability
 from ..market.fulfilment import mean_rating
-from ..market.numeric import normal_cdf
-from ..market.rank import newness, organic_exposure, rank_score
+from ..market.numeric import logistic, normal_cdf
+from ..market.rank import found_probability, newness, organic_exposure, rank_score
 from ..market.rivals import lognormal_mean, rival_log_mean
 from ..market.traffic import demand_multiplier, request_rate
 from .desk import Clicked, Rate, Term, Where
@@ -201,7 +201,7 @@ def _fill_cells(
                 open_[k] = listed[k] if bids[k] * wish >= reserve else 0.0
                 lift = 1.0 + event * cell[k, s, CellField.SHOCK] if shocked else 1.0
                 suiting[k] = requests * cell[k, s, CellField.MATCH] * lift * listed[k]
-                odds[k] = click[k] + cell[k, s, CellField.AFFINITY] + channel_click
+                odds[k] = click_log_odds(click[k], cell[k, s, CellField.AFFINITY], channel_click)
                 organic[k] = found[k]
 
 
@@ -221,10 +221,10 @@ def _finish_cells(store: Any, channel: Any, cells: Any, slots: Any) -> None:
     for i in range(count):
         won = over_slots(slots[i], slots[count + i], slots[2 * count + i], seen_1, seen_2, seen_3)
         exposure = cells[Rate.OPEN, i] * won
-        click = click_probability(cells[Rate.ODDS, i], 0.0, 0.0)
+        click = logistic(cells[Rate.ODDS, i])
         cells[Rate.EXPOSURE, i] = exposure
         cells[Rate.CLICK, i] = click
-        found = exposure + (1.0 - exposure) * cells[Rate.ORGANIC, i]
+        found = found_probability(exposure, cells[Rate.ORGANIC, i])
         cells[Rate.CLICKS, i] = cells[Rate.REQUESTS, i] * click * found
 
 

@@ -85,6 +85,12 @@ def price_per_click(
 
 
 @formula
+def charge(price: Quantity) -> Quantity:
+    """What a click is booked at [fen]: the price per click [CNY] in whole fen, rounded down."""
+    return np.floor(price * 100.0 + 1e-9)
+
+
+@formula
 def quality_score(
     appeal: Quantity, relevance: Quantity, appeal_weight: Quantity, relevance_weight: Quantity
 ) -> Quantity:

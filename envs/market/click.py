@@ -41,4 +41,10 @@ def click_probability(listing: Quantity, affinity: Quantity, channel: Quantity) 
         affinity: log-odds of the segment for this listing.
         channel: log-odds of the channel (a feed is browsed with less intent than a search).
     """
-    return logistic(listing + affinity + channel)
+    return logistic(click_log_odds(listing, affinity, channel))
+
+
+@formula
+def click_log_odds(listing: Quantity, affinity: Quantity, channel: Quantity) -> Quantity:
+    """Log-odds of that click, from the same numbers."""
+    return listing + affinity + channel

@@ -58,3 +58,9 @@ def organic_exposure(rank: Quantity, flywheel: Quantity, rivals: Quantity) -> Qu
     """
     power = exponential(flywheel * logarithm(rank))
     return power / (power + rivals)
+
+
+@formula
+def found_probability(exposure: Quantity, organic: Quantity) -> Quantity:
+    """Probability that a request finds the listing: as an ad, or else among the organic results."""
+    return exposure + (1.0 - exposure) * organic
