@@ -1,99 +1,123 @@
 """What an order is worth to the merchant, at every price that may be shown: never less than the truth."""
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from merchantgym.envs.engines.layout import FloatArray, ListingField, SegmentField, StoreField
 from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.task import PlanField, PlanListing
 
-_NEGLIGIBLE = 1e-12
+_NEGLIGIBLE = 1e-13
 _ROUNDING = 0.5  # [fen] that a rounded amount may differ from the exact one
 
 
-def worth_of_orders(fleet: Fleet, price: FloatArray, unit_value: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Expected profit of an order by listing, segment and price shown, if every order that does not pay may be refused.
+@dataclass(frozen=True)
+class OrderBook:
+    """Worth of orders of n stores, by listing, segment and price shown.
 
-    Rounding to whole fen goes in the merchant's favour, so that the worth is convex in the price, whether the price
-    was one that was shown or the mean of several.
-
-    Args:
-        price: (n, K, P) or (n, K, S, P) list prices [fen per unit].
-        unit_value: (n, K, Q) [CNY per unit] what goods on the shelf are worth, in each of Q stretches of time.
-    Returns: worth (n, K, S, P, Q) [CNY per order] and the units it takes (n, K, S, P, Q) in expectation.
+    An order of l minimum quantities in tier i brings l x unit + fixed [CNY]. It may be refused where that does not pay.
+    Rounding to whole fen goes in the merchant's favour, so that the worth is convex in the price, whether the price is
+    one that was shown or the mean of several.
     """
-    segments = fleet.arrays.segment.shape[1]
-    if price.ndim == 3:
-        price = np.repeat(price[:, :, None, :], segments, axis=2)
-    worth = np.zeros((*price.shape, unit_value.shape[2]))
-    units = np.zeros_like(worth)
-    for row in range(price.shape[0]):
-        chance, lots = _lots(fleet, row)
-        for tier, first, last in _tiers(fleet, row, lots):
-            for lot in range(first, last):
-                gain = _gain(fleet, row, price[row], lots[lot], tier) / 100.0  # (K, S, P)
-                size = fleet.arrays.listing[row, :, ListingField.MINIMUM_ORDER] * lots[lot]  # (K,)
-                net = gain[..., None] - (unit_value[row] * size[:, None])[:, None, None, :]
-                share = chance[None, :, lot, None, None]
-                worth[row] += share * np.maximum(net, 0.0)
-                units[row] += share * (net > 0.0) * size[:, None, None, None]
-    return worth, units
+
+    unit: FloatArray  # (n, K, S, P, tiers) [CNY per minimum quantity]
+    fixed: FloatArray  # (n, K) [CNY per order]
+    size: FloatArray  # (n, K) [units] minimum quantity
+    edges: NDArray[np.int64]  # (n, tiers + 1) minimum quantities at which a tier begins
+    chance: FloatArray  # (n, S, L) of at most l minimum quantities, l = 0 .. L - 1
+    mean: FloatArray  # (n, S, L) mean number of them, counting orders of at most l
+
+    def worth(self, goods: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Expected worth of an order where a unit on the shelf is worth `goods` (n, K, Q) [CNY] in Q stretches of time.
+
+        Returns: worth (n, K, S, P, Q) [CNY] and expected units that it takes, of the same shape.
+        """
+        n, listings, segments, prices, tiers = self.unit.shape
+        worth = np.zeros((n, listings, segments, prices, goods.shape[2]))
+        lots = np.zeros_like(worth)
+        rows, places = np.arange(n)[:, None, None, None, None], np.arange(segments)[None, None, :, None, None]
+        fixed = self.fixed[:, :, None, None, None]
+        rent = (goods * self.size[:, :, None])[:, :, None, None, :]
+        longest = self.chance.shape[2] - 1
+        for tier in range(tiers):
+            net = self.unit[..., tier, None] - rent
+            low = self.edges[:, tier, None, None, None, None] - 1
+            high = np.minimum(self.edges[:, tier + 1, None, None, None, None] - 1, longest)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                turn = np.nan_to_num(-fixed / net, nan=0.0, posinf=longest, neginf=0.0)
+            turn = np.floor(np.clip(turn, 0, longest)).astype(np.int64)
+            first = np.where(net > 0.0, np.clip(turn, low, high), low)  # an order of more than `first` pays
+            last = np.where(net > 0.0, high, np.where(fixed > 0.0, np.clip(turn, low, high), low))
+            share = self.chance[rows, places, last] - self.chance[rows, places, first]
+            number = self.mean[rows, places, last] - self.mean[rows, places, first]
+            worth += np.maximum(number * net + share * fixed, 0.0)
+            lots += number
+        return worth, lots * self.size[:, :, None, None, None]
 
 
-def net_revenue(fleet: Fleet, price: FloatArray) -> FloatArray:
-    """Most that an order's worth changes per unit of log price, (n, K, S, P) [CNY]: its mean revenue."""
-    n, segments = fleet.slots, fleet.arrays.segment.shape[1]
-    extra = fleet.arrays.segment[:, :, SegmentField.EXTRA_LOTS]  # (n, S)
+def order_book(fleet: Fleet, price: FloatArray) -> OrderBook:
+    """The orders of a fleet's stores at list prices (n, K, S, P) [fen]; the terms are those of `reward.Term`."""
+    plan, goods, store, listing = fleet.task.plan, fleet.task.plan_listing, fleet.arrays.store, fleet.arrays.listing
+    size, cost = listing[:, :, ListingField.MINIMUM_ORDER], listing[:, :, ListingField.COST]
+    returned = listing[:, :, ListingField.RETURN_PROBABILITY]
+    share = {name: plan[:, name, None] for name in (PlanField.RETURN_SHARE, PlanField.LOGISTICS_SHARE)}
+    sells = plan[:, PlanField.PLATFORM_SELLS, None] > 0.0
+    fee = store[:, StoreField.COMMISSION_RATE, None] * (1.0 - returned) + plan[:, PlanField.PAYMENT_FEE, None]
+    kept = np.where(sells, 0.0, 1.0) - fee  # of revenue
+    supply = np.where(sells, goods[:, :, PlanListing.SUPPLY_PRICE], 0.0)
+    credited = np.where(sells, supply / goods[:, :, PlanListing.PRICE], 1.0) * share[PlanField.RETURN_SHARE] * returned
+    saved = store[:, StoreField.SALVAGE_SHARE, None] * share[PlanField.RETURN_SHARE] * returned
+    carriage = share[PlanField.LOGISTICS_SHARE] * plan[:, PlanField.UNIT_LOGISTICS, None]
+    per_unit = supply - cost * (1.0 - saved) - carriage  # [fen]
+    discount = np.stack(
+        [np.zeros(fleet.slots), store[:, StoreField.TIER_DISCOUNT_1], store[:, StoreField.TIER_DISCOUNT_2]], axis=1
+    )
+    shown = price[..., None] * (1.0 - discount[:, None, None, None, :])  # (n, K, S, P, tiers)
+    wide = (slice(None), slice(None), None, None, None)
+    paid = np.maximum(shown + _ROUNDING, 1.0) * np.maximum(kept, 0.0)[wide]
+    paid += np.maximum(shown - _ROUNDING, 1.0) * np.minimum(kept, 0.0)[wide]
+    paid -= np.maximum(shown - _ROUNDING, 1.0) * credited[wide]
+    paid -= np.where(sells, 0.0, 2.0 * _ROUNDING * credited)[wide]  # refund and revenue are one rounded amount
+    handling = share[PlanField.RETURN_SHARE] * returned * (store[:, StoreField.RETURN_HANDLING, None] - _ROUNDING)
+    fixed = _ROUNDING - handling - share[PlanField.LOGISTICS_SHARE] * plan[:, PlanField.ORDER_LOGISTICS, None]
+    chance, mean = _lots(fleet)
+    return OrderBook(
+        unit=(paid + per_unit[wide]) * size[wide] / 100.0,
+        fixed=fixed / 100.0,
+        size=size,
+        edges=_edges(fleet, chance.shape[2]),
+        chance=chance,
+        mean=mean,
+    )
+
+
+def mean_revenue(fleet: Fleet, price: FloatArray) -> FloatArray:
+    """Mean revenue of an order at list prices (n, K, P) [fen], (n, K, S, P) [CNY]."""
+    lots = 1.0 + fleet.arrays.segment[:, :, SegmentField.EXTRA_LOTS]
     size = fleet.arrays.listing[:, :, ListingField.MINIMUM_ORDER]
-    lots: FloatArray = (1.0 + extra)[:, None, :, None] * np.ones((n, 1, segments, 1))
-    revenue: FloatArray = size[:, :, None, None] * lots * price[:, :, None, :] / 100.0
+    revenue: FloatArray = size[:, :, None, None] * lots[:, None, :, None] * price[:, :, None, :] / 100.0
     return revenue
 
 
-def _lots(fleet: Fleet, row: int) -> tuple[FloatArray, FloatArray]:
-    """Chance (S, L) of every number of minimum quantities (L,)."""
-    size = fleet.arrays.store[row, StoreField.LOT_DISPERSION]
-    mean = fleet.arrays.segment[row, :, SegmentField.EXTRA_LOTS]
-    law = nbinom(size, size / (size + mean[:, None]))
-    longest = int(law.isf(_NEGLIGIBLE).max()) + 2
-    extra = np.arange(longest)
-    return law.pmf(extra[None, :]), 1.0 + extra
+def _lots(fleet: Fleet) -> tuple[FloatArray, FloatArray]:
+    """Distribution function of the number of minimum quantities ordered (n, S, L), and its partial means."""
+    size = fleet.arrays.store[:, StoreField.LOT_DISPERSION, None]
+    extra = fleet.arrays.segment[:, :, SegmentField.EXTRA_LOTS]
+    law = nbinom(size, size / (size + extra))
+    longest = int(np.max(law.isf(_NEGLIGIBLE))) + 2
+    lots = np.arange(1, longest + 1)
+    mass = nbinom(size[..., None], (size / (size + extra))[..., None]).pmf(lots - 1)
+    none = np.zeros((*extra.shape, 1))
+    chance = np.concatenate([none, np.cumsum(mass, axis=2)], axis=2)
+    return chance, np.concatenate([none, np.cumsum(mass * lots, axis=2)], axis=2)
 
 
-def _tiers(fleet: Fleet, row: int, lots: FloatArray) -> list[tuple[float, int, int]]:
-    """(discount, first, last + 1) of each price tier among the numbers of lots."""
-    store = fleet.arrays.store[row]
-    one = int(np.searchsorted(lots, store[StoreField.TIER_LOTS_1]))
-    two = int(np.searchsorted(lots, store[StoreField.TIER_LOTS_2]))
-    return [
-        (0.0, 0, one),
-        (store[StoreField.TIER_DISCOUNT_1], one, two),
-        (store[StoreField.TIER_DISCOUNT_2], two, len(lots)),
-    ]
-
-
-def _gain(fleet: Fleet, row: int, price: FloatArray, lots: float, discount: float) -> FloatArray:
-    """Merchant's expected profit [fen] of an accepted order of so many lots, (K, S, P); its terms are `reward`'s."""
-    plan, goods, store = fleet.task.plan[row], fleet.task.plan_listing[row], fleet.arrays.store[row]
-    listing = fleet.arrays.listing[row]
-
-    def of_listing(column: FloatArray) -> FloatArray:
-        return column[:, None, None]
-
-    units = of_listing(listing[:, ListingField.MINIMUM_ORDER]) * lots
-    revenue = units * np.maximum(price * (1.0 - discount) + _ROUNDING, 1.0)
-    cost = units * of_listing(listing[:, ListingField.COST])
-    returned = of_listing(listing[:, ListingField.RETURN_PROBABILITY])
-    income, credit = revenue, revenue
-    if plan[PlanField.PLATFORM_SELLS] > 0.0:
-        supply = of_listing(goods[:, PlanListing.SUPPLY_PRICE])
-        income = units * supply
-        credit = units * np.maximum(price * (1.0 - discount) - _ROUNDING, 1.0) * supply
-        credit = credit / of_listing(goods[:, PlanListing.PRICE])
-    fee = store[StoreField.COMMISSION_RATE] * revenue - _ROUNDING
-    carriage = plan[PlanField.ORDER_LOGISTICS] + units * plan[PlanField.UNIT_LOGISTICS]
-    salvage = store[StoreField.SALVAGE_SHARE] * cost + _ROUNDING
-    lost = plan[PlanField.RETURN_SHARE] * (credit + store[StoreField.RETURN_HANDLING] - salvage)
-    gain: FloatArray = income - cost - fee * (1.0 - returned) - returned * lost
-    gain = gain - plan[PlanField.LOGISTICS_SHARE] * carriage - plan[PlanField.PAYMENT_FEE] * revenue
-    return gain
+def _edges(fleet: Fleet, longest: int) -> NDArray[np.int64]:
+    """First number of minimum quantities of each price tier (n, 3 + 1), and one beyond the last number."""
+    store = fleet.arrays.store
+    tiers = [np.ceil(store[:, name]) for name in (StoreField.TIER_LOTS_1, StoreField.TIER_LOTS_2)]
+    edges = np.stack([np.ones(fleet.slots), *tiers, np.full(fleet.slots, 1e9)], axis=1)
+    return np.clip(edges, 1, longest).astype(np.int64)

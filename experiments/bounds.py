@@ -25,7 +25,7 @@ from merchantgym.envs.rollout import subset
 from merchantgym.envs.task import PlanField, PlanListing
 
 from . import bound_hours
-from .bound_orders import net_revenue, worth_of_orders
+from .bound_orders import mean_revenue, order_book
 from .bound_world import World, read_world
 
 Progress = Any
@@ -60,14 +60,15 @@ class Search:
         self.share = f.task.plan[:, PlanField.AD_SHARE]
         self.total = f.task.plan[:, PlanField.BUDGET_TOTAL] / 100
         self.daily = f.task.plan[:, PlanField.BUDGET_DAILY] / 100
-        self.stretch = np.zeros((n, H), dtype=np.int64)
-        sigma = np.zeros((n, K, 1))
-        P = world.price.shape[2]
-        orders, units = worth_of_orders(f, world.price, sigma)
+        self.Q = 8
+        wide = -(-H // (self.Q - 1))
+        self.stretch = np.minimum(np.arange(H) // wide, self.Q - 2)[None].repeat(n, 0).astype(np.int64)
+        ends = np.minimum((np.arange(self.Q - 1) + 1) * wide, H) - 1
+        self.supply = supply(f, world.hours, ends)
         waiting = f.state.pending[..., [Pending.DAY_PRICE, Pending.SLOW_PRICE]]
-        more, more_units = worth_of_orders(f, waiting, sigma)
-        self.orders = np.ascontiguousarray(np.concatenate([orders, more], axis=3))
-        self.units = np.ascontiguousarray(np.concatenate([units, more_units], axis=3))
+        shown = np.concatenate([np.repeat(world.price[:, :, None, :], N_SEGMENTS, axis=2), waiting], axis=3)
+        self.book = order_book(f, shown)
+        self.nu = np.zeros((n, K, self.Q))
         self.slack = slack(f, world, prices)
         m0, n0 = f.state.listing[:, :, ListingState.MEMORY], f.state.listing[:, :, ListingState.REVIEWS]
         self.memory = np.repeat(m0[:, None], H, axis=1).copy()
@@ -80,7 +81,8 @@ class Search:
         self.top = np.zeros((n, self.D))
         self.limit = np.full((n, self.D), 1e300)
         self.spend = np.zeros((n, self.D))
-        self.sold = np.zeros((n, K, 1))
+        self.sold = np.zeros((n, K, self.Q))
+        self.margin = np.maximum(self.book.unit[..., : world.price.shape[2], 0].max(axis=(2, 3)) / self.book.size, 0.01)
         self.counts, self.lift = review_grid(f)
 
     def sweep(self, certify, cost, stride=1):
@@ -101,19 +103,34 @@ class Search:
             self.price_at, self.place, self.memory, self.reviews, self.spend, self.sold, np.zeros((2, K, S)), np.zeros((K, 4)),
             np.ones((K, S, w.price.shape[2])), np.zeros((C, S)), np.zeros(S))
 
+    def goods(self):
+        sigma = np.cumsum(self.nu[..., ::-1], axis=2)[..., ::-1]
+        self.orders, self.units = self.book.worth(sigma)
+
+    def price_goods(self):
+        used = np.cumsum(self.sold, axis=2)
+        over = (used - self.supply) / np.maximum(used, self.supply)
+        self.over = over
+        self.nu = np.clip(self.nu + self.step * self.margin[..., None] * over, 0, None)
+
     def run(self, rounds):
+        self.step = 0.3
         f_total = self.share * 1.2 + 0.1
         f_day = np.repeat(self.share[:, None], self.D, axis=1)
         floor = np.maximum(self.share, 1e-3)
         for r in range(rounds):
+            self.step = 0.1 / (1 + r / 6)
             cost = np.maximum(np.maximum(f_total[:, None], f_day), floor[:, None])
             self.top[:] = 0
+            self.goods()
             self.sweep(False, cost, stride=4)
             self.follow()
+            self.price_goods()
             ratio = self.spend.sum(axis=1) / self.total
             f_total = np.maximum(f_total * np.clip(ratio, 0.02, 50) ** 0.35, floor)
             f_day = np.maximum(f_day * np.clip(self.spend / self.daily[:, None], 0.02, 50) ** 0.35, floor[:, None])
         cost = np.maximum(f_total[:, None], f_day)
+        self.goods()
         self.limit = 1.15 * self.top + cost * 0.01
         self.sweep(False, cost, stride=4)
         self.quick = self.value_at.sum(axis=1)
@@ -131,8 +148,23 @@ class Search:
         purse = np.where(renew, kappa.sum(axis=1), 0) + kappa.max(axis=1) * (whole + tight_c + tight_k)
         ring = settled(self.f)
         fixed = -plan[:, PlanField.SUBSCRIPTION] * (plan[:, PlanField.HOURS] // 24) / 100
-        value = self.value_at.sum(axis=1) + money + purse + ring + fixed
-        return Bound(value, cost, dict(hours=self.value_at[:, 0].copy(), eve=self.value_at[:, 1].copy(), money=money, purse=purse, ring=ring, quick=self.quick - self.value_at.sum(axis=1), purses=whole + tight_c + tight_k))
+        shelf = (self.nu * self.supply).sum(axis=(1, 2))
+        value = self.value_at.sum(axis=1) + shelf + money + purse + ring + fixed
+        return Bound(value, cost, dict(shelf=shelf, hours=self.value_at[:, 0].copy(), eve=self.value_at[:, 1].copy(), money=money, purse=purse, ring=ring, quick=self.quick - self.value_at.sum(axis=1), purses=whole + tight_c + tight_k))
+
+
+def supply(f, hours, ends):
+    st, li = f.state.listing, f.arrays.listing
+    lead = np.maximum(np.floor(f.arrays.store[:, StoreField.LEAD_TIME]), 1.0)[:, None, None]
+    lot = np.where(li[:, :, ListingField.REORDER_POINT] >= 0, np.maximum(li[:, :, ListingField.REORDER_QUANTITY], 0), 0.0)[:, :, None]
+    first = np.where(st[:, :, ListingState.INCOMING] > 0, st[:, :, ListingState.ARRIVAL_HOUR], 0.0)[:, :, None]
+    base = st[:, :, ListingState.STOCK, None]
+    coming = st[:, :, ListingState.INCOMING, None]
+    t = np.minimum(ends[None, None, :], hours[:, None, None] - 1)
+    arrived = np.where(t >= first, np.floor((t - first) / lead), 0)
+    early = base + coming * (t >= first) + lot * arrived
+    late = base + coming + lot * (arrived[..., -1:] + 1)
+    return np.concatenate([early, late], axis=2)
 
 
 def settled(f: Fleet) -> FloatArray:
@@ -153,7 +185,7 @@ def slack(f: Fleet, w: World, prices: int) -> FloatArray:
     width[:, :, :-1] = gap
     width[:, :, 1:] = np.maximum(width[:, :, 1:], gap)
     beta = -f.arrays.listing[:, :, ListingField.ELASTICITY][:, :, None] * f.arrays.segment[:, None, :, SegmentField.SENSITIVITY] + f.arrays.store[:, StoreField.CLICK_PRICE_EFFECT, None, None]
-    rev = net_revenue(f, w.price)
+    rev = mean_revenue(f, w.price)
     wd = width[:, :, None]
     b = beta[..., None]
     eps = np.where(wd > 0, 0.5 / w.price[:, :, None], 0.0)
