@@ -27,6 +27,7 @@ class OrderBook:
     fixed: FloatArray  # (n, K) [CNY per order]
     size: FloatArray  # (n, K) [units] minimum quantity
     edges: NDArray[np.int64]  # (n, tiers + 1) minimum quantities at which a tier begins
+    largest: NDArray[np.int64]  # (n, K) minimum quantities that the fullest shelf can serve
     chance: FloatArray  # (n, S, L) of at most l minimum quantities, l = 0 .. L - 1
     mean: FloatArray  # (n, S, L) mean number of them, counting orders of at most l
 
@@ -38,14 +39,15 @@ class OrderBook:
         n, listings, segments, prices, tiers = self.unit.shape
         worth = np.zeros((n, listings, segments, prices, goods.shape[2]))
         lots = np.zeros_like(worth)
+        most = np.minimum(self.largest, self.chance.shape[2] - 1)[:, :, None, None, None]
         rows, places = np.arange(n)[:, None, None, None, None], np.arange(segments)[None, None, :, None, None]
         fixed = self.fixed[:, :, None, None, None]
         rent = (goods * self.size[:, :, None])[:, :, None, None, :]
         longest = self.chance.shape[2] - 1
         for tier in range(tiers):
             net = self.unit[..., tier, None] - rent
-            low = self.edges[:, tier, None, None, None, None] - 1
-            high = np.minimum(self.edges[:, tier + 1, None, None, None, None] - 1, longest)
+            low = np.minimum(self.edges[:, tier, None, None, None, None] - 1, most)
+            high = np.minimum(self.edges[:, tier + 1, None, None, None, None] - 1, most)
             with np.errstate(divide="ignore", invalid="ignore"):
                 turn = np.nan_to_num(-fixed / net, nan=0.0, posinf=longest, neginf=0.0)
             turn = np.floor(np.clip(turn, 0, longest)).astype(np.int64)
@@ -58,8 +60,11 @@ class OrderBook:
         return worth, lots * self.size[:, :, None, None, None]
 
 
-def order_book(fleet: Fleet, price: FloatArray) -> OrderBook:
-    """The orders of a fleet's stores at list prices (n, K, S, P) [fen]; the terms are those of `reward.Term`."""
+def order_book(fleet: Fleet, price: FloatArray, fullest: FloatArray) -> OrderBook:
+    """The orders of a fleet's stores at list prices (n, K, S, P) [fen]; the terms are those of `reward.Term`.
+
+    Args: fullest: (n, K) [units] that a shelf can hold at most; an order of more is always refused.
+    """
     plan, goods, store, listing = fleet.task.plan, fleet.task.plan_listing, fleet.arrays.store, fleet.arrays.listing
     size, cost = listing[:, :, ListingField.MINIMUM_ORDER], listing[:, :, ListingField.COST]
     returned = listing[:, :, ListingField.RETURN_PROBABILITY]
@@ -88,6 +93,7 @@ def order_book(fleet: Fleet, price: FloatArray) -> OrderBook:
         unit=(paid + per_unit[wide]) * size[wide] / 100.0,
         fixed=fixed / 100.0,
         size=size,
+        largest=np.floor(np.minimum(fullest / size, 1e9)).astype(np.int64),
         edges=_edges(fleet, chance.shape[2]),
         chance=chance,
         mean=mean,
@@ -120,4 +126,4 @@ def _edges(fleet: Fleet, longest: int) -> NDArray[np.int64]:
     store = fleet.arrays.store
     tiers = [np.ceil(store[:, name]) for name in (StoreField.TIER_LOTS_1, StoreField.TIER_LOTS_2)]
     edges = np.stack([np.ones(fleet.slots), *tiers, np.full(fleet.slots, 1e9)], axis=1)
-    return np.clip(edges, 1, longest).astype(np.int64)
+    return np.asarray(np.clip(edges, 1, longest), dtype=np.int64)
