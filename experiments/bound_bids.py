@@ -123,7 +123,7 @@ def best_bid(
 def place_bids(
     t: int, k: int, first: int, place: int, cost: float, limit: Any, shop: Shop, hours: Hours, path: Path, room: Room
 ) -> None:  # fmt: skip
-    """Note the best bids at the reference, and what one more in memory and one more review would earn with them."""
+    """Note the best bids at the reference, the limit they need, and what memory and reviews would earn with them."""
     store, state = shop.store, shop.state[k]
     reviews, memory, bare = path.reviews[t, k], path.memory[t, k], hours.rank[t, k]
     rating = best_rating(reviews, store, state)
@@ -139,11 +139,14 @@ def place_bids(
     for c in range(N_CHANNELS):
         chance = chance_found(bare, memory, rating, store, shop.channel[c])
         scale = hours.scale[t, k, c]
-        _, g = best_bid(
+        most, g = best_bid(
             chance, cost, limit[k], hours.bids[t, k, c], scale, room.weight[c], room.value, hours.seen[c],
             hours.paid[c], room.line,
         )  # fmt: skip
         path.bid[t, k, c] = g
+        if hours.bids[t, k, c] > 0:
+            needed = least_limit(cost, chance, most, room.weight[c], room.value)
+            path.top[hours.day[t], k] = max(path.top[hours.day[t], k], needed)
         climb = store[StoreField.FLYWHEEL] * chance * (1.0 - chance)  # of the chance per unit of log rank
         for s in range(N_SEGMENTS):
             weight, value = room.weight[c, s], room.value[s]
@@ -158,10 +161,13 @@ def place_bids(
 
 
 @procedure
-def note_values(k: int, top: Any, room: Room) -> None:
-    """Keep the largest worth of a click, `top` (K,)."""
+def least_limit(cost: float, found: float, most: float, weight: Any, value: Any) -> float:
+    """Limit, see `best_bid`, from which nothing need be counted apart where bids earn `most` in a channel."""
+    highest, clicks = 0.0, 1e-12
     for s in range(N_SEGMENTS):
-        top[k] = max(top[k], room.value[s])
+        highest = max(highest, (1.0 - found) * value[s] + cost * FEN)
+        clicks += weight[s]
+    return highest - most / clicks
 
 
 @procedure

@@ -59,7 +59,7 @@ class Path(NamedTuple):
     slopes: Any  # (H, K, 2) what one more in memory, and one more review, earn within the hour
     price: Any  # (H,) place among the P prices
     bid: Any  # (H, K, C) place among the G bids, -1: none
-    top: Any  # (D, K) most that a click was worth
+    top: Any  # (D, K) limit, see `bound_bids.best_bid`, that was needed
 
 
 class Shadow(Field):

@@ -16,7 +16,7 @@ from merchantgym.envs.market.compiled import entry, procedure
 from merchantgym.envs.market.conversion import chance_within
 from merchantgym.envs.market.rank import found_probability, remember
 
-from .bound_bids import FEN, best_rating, chance_found, note_values, place_bids, try_price, weigh_clicks
+from .bound_bids import FEN, best_rating, chance_found, place_bids, try_price, weigh_clicks
 from .bound_certify import certify_hour
 from .bound_desk import Hours, Path, Room, Shop, Terms
 from .bound_values import close_books, step_back, value_conversions, value_of_eve
@@ -38,7 +38,6 @@ def try_hour(
     path.price[t] = first + chosen
     for k in range(listings):
         place_bids(t, k, first, chosen, cost, limit, shop, hours, path, room)
-        note_values(k, path.top[hours.day[t]], room)
         best -= path.slopes[t, k, 0] * path.memory[t, k] + path.slopes[t, k, 1] * path.reviews[t, k]
     return best
 

@@ -6,8 +6,7 @@ from merchantgym.envs.engines.layout import Due, FloatArray, ListingField, Listi
 from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.market.fulfilment import mean_rating
 
-NUMBERS = 14
-_FINE = 8  # of them lie close to each other
+_FINE = 8  # of the numbers lie close to each other
 _CLOSE, _WIDE = 0.25, 1.0  # growth from one to the next
 _BETWEEN = np.linspace(0.0, 1.0, 17)[1:-1]
 _SAFETY = 1.25
@@ -20,20 +19,22 @@ def review_counts(fleet: Fleet, supply: FloatArray) -> tuple[FloatArray, FloatAr
     their product may exceed the chord between neighbours, where these are not consecutive.
 
     Args: supply: (n, K) [units] that can be sold in all.
-    Returns: counts and factors, both (n, K, NUMBERS).
+    Returns: counts and factors, both (n, K, N).
     """
     state = fleet.state.listing
     first = state[:, :, ListingState.REVIEWS]
     orders = np.floor(supply / fleet.arrays.listing[:, :, ListingField.MINIMUM_ORDER])
-    most = first + orders + state[:, :, ListingState.PENDING_REVIEWS] + fleet.state.refunds[..., Due.RETURNS].sum(2)
+    store = fleet.arrays.store[:, None, :]
+    silent = (store[..., StoreField.REVIEW_RATE] == 0.0) & (store[..., StoreField.COMPLAINT_SHARE] == 0.0)
+    most = first + state[:, :, ListingState.PENDING_REVIEWS] + fleet.state.refunds[..., Due.RETURNS].sum(axis=2)
+    most = most + np.where(silent, 0.0, orders)
     counts = [first]
-    for i in range(1, NUMBERS):
-        growth = _CLOSE if i < _FINE else _WIDE
+    while (counts[-1] < most).any():
+        growth = _CLOSE if len(counts) < _FINE else _WIDE
         counts.append(np.minimum(counts[-1] + np.maximum(1.0, np.floor(growth * (1.0 + counts[-1]))), most))
-    counts[-1] = most
     grid = np.stack(counts, axis=2)
     factor = np.ones_like(grid)
-    for i in range(NUMBERS - 1):
+    for i in range(grid.shape[2] - 1):
         low, high = grid[:, :, i], grid[:, :, i + 1]
         excess = np.zeros_like(low)
         for part in _BETWEEN:

@@ -37,7 +37,7 @@ _GOODS_STEP = 0.8  # change of the price of goods, in margins, per share of dema
 _STRIDE = 4  # of the prices, only every so many are tried during the search
 _LEAST_COST = 1e-3  # [CNY] of a CNY of charges, where the merchant pays none and money is ample
 _LONGEST_RETURN = REFUND_DAYS - 1  # [days]
-_ABOVE = 1.15  # margin over the worth of any click met, for the click that empties a purse
+_ABOVE = 1.1  # margin over the limit needed at the decisions found, for the click that empties a purse
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Search:
         """Parts of the bound at the prices and slopes in force [CNY], each (n,): their sum is the bound."""
         self._sweep(False)
         cost, world = self.prices.cost, self.world
-        self._limit = _ABOVE * self.path.top + FEN * cost[:, :, None]
+        self._limit = _ABOVE * self.path.top
         hours = self._sweep(True)
         days = np.arange(cost.shape[1]) <= world.day[np.arange(len(cost)), world.hours - 1][:, None]
         plan, share = world.fleet.task.plan, world.fleet.task.plan[:, PlanField.AD_SHARE]

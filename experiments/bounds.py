@@ -1,4 +1,47 @@
-"""An upper bound on the expected profit of a store that no executor of its plan can exceed."""
+"""An upper bound on the expected profit of a store that no executor of its plan can exceed.
+
+What is bounded: the merchant's expected profit over clicks, orders and returns, along the one path of demand and
+rivals' noise that (seed, key) fixes, of anyone who knows the store's truth and that whole path and moves bids and the
+shop's discount as `action` allows. A single run may exceed it by luck with clicks; a mean over runs may not, beyond
+its own error.
+
+Proof. Write V_t for the future's worth at the start of hour t, for the closing of the books
+
+    V_t = sum over listings of  m_t x memory + r_t x reviews + (reviews and complaints under way)
+          + sum over buyers who wait of what their orders will bring  +  price of money x money left
+          + price of goods x goods that may still be sold,
+
+all prices non-negative. Suppose that for every state that can be reached and every action
+
+    E[profit of hour t + V_{t+1}] <= V_t + a_t.                                                        (1)
+
+Summed over the hours, E[profit] <= V_0 + a_0 + ... + a_{H-1}, whatever the policy; that sum is the bound. Prices are
+free to choose (`bound_search`); a_t is the least number for which (1) holds, found in `bound_certify` as a maximum over
+actions and states. V is a sum over listings, so that this maximum is one over the discount of a sum over listings and
+channels. It is bounded from above, never estimated:
+
+- Money. What is charged stays within the budgets, so that (price x budget) is at least what charges earn at that price.
+  Caps of channels and listings are dropped. The click that empties a purse is charged only what is left in it: V holds
+  a bonus while a purse is not empty and loses it at that click. At bids so high that a charge might cost more than the
+  bonus, every segment's click costs at least the bonus over the largest ratio of two segments' prices at one bid, and
+  the hour is granted what clicks are worth beyond that (`bound_bids.best_bid`). A click is charged at least its price
+  less a fen.
+- Bids. Any bid up to the highest an executor may place, for every listing and channel by itself. Exposure and cost
+  are moved by their curvature so that nothing between two bids of the grid does better (`bound_world`).
+- Discount. Clicks, conversion and the worth of an order, convex in the price, lie below their chords plus a second
+  derivative's worth and half a fen for rounding (`bound_search.price_slack`).
+- Orders. Any may be refused, none can exceed the fullest shelf, rounding to fen goes in the merchant's favour
+  (`bound_orders`). A refused order is still granted what an accepted one does for rank and reviews. Buyers who wait
+  together pay the mean of their prices; the worth being convex in the price, that is at most what each brings alone.
+- Goods. In any run of hours no more is sold than the fullest shelf and one delivery a lead time (`bound_shelves`).
+- Rank. The chance of being found is concave in the memory while the flywheel is at most 1, and what an hour earns is
+  convex in that chance. Memory is never less than what is left of the eve's (`bound_certify`).
+- Reviews. All from none to as many as goods allow (`bound_reviews`), each of five stars.
+- Rivals answer as if we never won: the lowest path of their reaction.
+
+Sources: Lagrangian relaxation of weakly coupled problems and affine values, Adelman and Mersereau 2008; perfect
+information with a penalty, Brown, Smith and Sun 2010; the price of a budget, Balseiro and Gur 2019.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
