@@ -85,17 +85,36 @@ class Search:
         )
         self.spend, self.sold = np.zeros((n, days)), np.zeros((n, listings, STRETCHES))
         self._limit = np.full((n, days, listings), np.inf)
+        self._days = np.arange(days) <= world.day[np.arange(n), world.hours - 1][:, None]
+        self._least = np.full(n, np.inf)
+        prices, path = self.prices, self.path
+        self._kept = tuple(part.copy() for part in (prices.total, prices.day, prices.goods, path.memory, path.reviews))
         self._room = new_room(listings, discounts, world.price.shape[2], world.seen.shape[3])
         self._shops, self._hours = _shops(fleet), _hours(world, self.shelves)
 
-    def improve(self, number: int) -> None:
+    def run(self, rounds: int) -> None:
+        """Search, then go back to where the bound promised to be least in the second half of the rounds."""
+        for number in range(rounds):
+            self.improve(number, keep=2 * number >= rounds)
+        prices, (total, day, goods, memory, reviews) = self.prices, self._kept
+        prices.total, prices.day, prices.goods = total, day, goods
+        self.path.memory[:], self.path.reviews[:] = memory, reviews
+
+    def improve(self, number: int, keep: bool) -> None:
         """One round: decisions, where they lead, and a step of the prices, smaller in rounds of a higher `number`."""
-        self._sweep(False)
+        promised = self._sweep(False) + self._money() + self._goods()
+        prices = self.prices
+        if keep:
+            here = (prices.total, prices.day, prices.goods, self.path.memory, self.path.reviews)
+            better = promised < self._least
+            self._least = np.where(better, promised, self._least)
+            for kept, now in zip(self._kept, here, strict=True):
+                kept[better] = now[better]
         fleet = self.world.fleet
         bound_hours.follow(
             self.world.hours, self._shops, self._hours, self._units, self.path, self.spend, self.sold, self._room
         )
-        prices, plan = self.prices, fleet.task.plan / 100.0
+        plan = fleet.task.plan / 100.0
         total = _stepped(prices.total, self.spend.sum(axis=1) / plan[:, PlanField.BUDGET_TOTAL])
         prices.total = np.maximum(total, self._floor)
         day = _stepped(prices.day, self.spend / plan[:, PlanField.BUDGET_DAILY, None])
@@ -109,20 +128,30 @@ class Search:
     def certify(self) -> dict[str, FloatArray]:
         """Parts of the bound at the prices and slopes in force [CNY], each (n,): their sum is the bound."""
         self._sweep(False)
-        cost, world = self.prices.cost, self.world
+        world = self.world
         self._limit = _ABOVE * self.path.top
         hours = self._sweep(True)
-        days = np.arange(cost.shape[1]) <= world.day[np.arange(len(cost)), world.hours - 1][:, None]
-        plan, share = world.fleet.task.plan, world.fleet.task.plan[:, PlanField.AD_SHARE]
-        bonus = self._limit * world.spread[:, None, None] * days[:, :, None]
-        money = (self.prices.total - share) * plan[:, PlanField.BUDGET_TOTAL]
-        money += ((cost - self.prices.total[:, None]) * days).sum(axis=1) * plan[:, PlanField.BUDGET_DAILY]
+        bonus = self._limit * world.spread[:, None, None] * self._days[:, :, None]
         return {
             "hours": hours,
-            "money": money / 100.0,
-            "goods": (self.prices.goods * self.shelves.supply).sum(axis=(1, 2)),
+            "money": self._money(),
+            "goods": self._goods(),
             "last_click": last_clicks(world.fleet, bonus),
         }
+
+    def _money(self) -> FloatArray:
+        """(n,) worth of the budgets at their prices."""
+        plan, prices = self.world.fleet.task.plan / 100.0, self.prices
+        share = self.world.fleet.task.plan[:, PlanField.AD_SHARE]
+        by_day = ((prices.cost - prices.total[:, None]) * self._days).sum(axis=1)
+        worth: FloatArray = (prices.total - share) * plan[:, PlanField.BUDGET_TOTAL]
+        worth += by_day * plan[:, PlanField.BUDGET_DAILY]
+        return worth
+
+    def _goods(self) -> FloatArray:
+        """(n,) worth of all that can be sold at its prices."""
+        worth: FloatArray = (self.prices.goods * self.shelves.supply).sum(axis=(1, 2))
+        return worth
 
     def _sweep(self, certify: bool) -> FloatArray:
         orders, self._units = self._book.worth(self.prices.goods @ self.shelves.runs)

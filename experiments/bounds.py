@@ -139,8 +139,7 @@ def share_of_bound(profit: FloatArray, bound: FloatArray, floor: FloatArray | No
 
 def _bound(fleet: Fleet, rounds: int) -> Bound:
     search = Search(read_world(fleet, _DISCOUNTS), _DISCOUNTS)
-    for number in range(rounds):
-        search.improve(number)
+    search.run(rounds)
     parts = search.certify() | {"before": settled_before(fleet), "rounding": rounding(fleet)}
     plan = fleet.task.plan
     parts["subscription"] = -plan[:, PlanField.SUBSCRIPTION] * np.floor(plan[:, PlanField.HOURS] / 24.0) / 100.0

@@ -1,6 +1,8 @@
 """The bound on profit: never exceeded, tight where the optimum can be computed, monotone, and clear about bad input."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,30 +19,41 @@ from merchantgym.envs.store import Store
 from merchantgym.experiments.bounds import Bound, share_of_bound, upper_bound
 
 from ..oracle.rates import hour_rates
-from ..worlds import Floats, opened, plain_store, plan_row, plans_for
+from ..worlds import opened, plain_store, plan_row, plans_for
 
 SCENARIOS = (
     "headline", "steady", "cold_start", "tight_budget", "stockout", "viral_shock", "promotion", "price_war",
     "slow_conversion", "no_flywheel", "every_kind",
 )  # fmt: skip
+POLICIES = (
+    ("value_pid", 1.0, 1.0),
+    ("pid", 1.0, 1.1),
+    ("random", 1.0, 1.0),
+    ("open_loop", 0.25, 1.0),
+    ("open_loop", 2.0, 0.85),
+    ("open_loop", 6.0, 1.2),
+)  # executor, bids and prices over the plan's, all of it within an executor's reach
 STORES = 2
-SEEDS = 2
+RUNS = 48
 
 
-def few(scenario: str, count: int = STORES) -> tuple[OpenStores, PlanArrays]:
-    """The first stores of a scenario under plain plans."""
-    stores = opened(scenario)
-    rows = np.arange(count)
-    start = StoreSet(
-        *(type(part)(**{name: _rows(getattr(part, name), name, rows) for name in part.__dataclass_fields__})
-          for part in (stores.start.arrays, stores.start.state, stores.start.task))
-    )  # fmt: skip
-    part = OpenStores(stores.stores[:count], start, stores.offices[:count])
-    return part, plan_row(plans_for(stores), rows)
+def few(scenario: str, rows: Sequence[int] = range(STORES)) -> tuple[OpenStores, PlanArrays]:
+    """Some stores of a scenario under plain plans; one may be taken several times."""
+    stores, places = opened(scenario), np.asarray(rows)
+
+    def taken(part: Any) -> Any:
+        values = {field.name: getattr(part, field.name) for field in fields(part)}
+        return type(part)(**{name: v if name == "weekly" else v[places].copy() for name, v in values.items()})
+
+    start = StoreSet(taken(stores.start.arrays), taken(stores.start.state), taken(stores.start.task))
+    some = OpenStores(tuple(stores.stores[row] for row in rows), start, tuple(stores.offices[row] for row in rows))
+    return some, plan_row(plans_for(stores), places)
 
 
-def _rows(values: Floats, name: str, rows: Floats) -> Floats:
-    return values if name == "weekly" else values[rows]
+def calm(stores: OpenStores) -> OpenStores:
+    """The same stores without any chance in demand and rivals, in place."""
+    stores.start.arrays.store[:, [StoreField.DEMAND_SD, StoreField.RIVAL_NOISE_SD]] = 0.0
+    return stores
 
 
 def scaled(plans: PlanArrays, bids: float, prices: float) -> PlanArrays:
@@ -50,20 +63,15 @@ def scaled(plans: PlanArrays, bids: float, prices: float) -> PlanArrays:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_nobody_exceeds_the_bound(scenario: str) -> None:
-    """Means over stores and seeds, so that luck with clicks averages out: each seed has its own weather and bound."""
-    stores, plans = few(scenario)
-    gaps: dict[str, list[float]] = {}
-    for seed in range(SEEDS):
-        bound = upper_bound(stores, plans, seed, effort=0.25).value
-        for name in ("open_loop", "pid", "value_pid", "random"):
-            profit = rollout(make_controller(name), stores, plans, seed).profit
-            gaps.setdefault(name, []).extend((bound - profit) / bound)
-        for bids, prices in ((0.25, 1.0), (2.0, 0.85), (6.0, 1.2), (1.0, 1.2)):
-            profit = rollout(make_controller("open_loop"), stores, scaled(plans, bids, prices), seed).profit
-            gaps.setdefault(f"{bids} x {prices}", []).extend((bound - profit) / bound)
-    for name, gap in gaps.items():
-        error = np.std(gap) / np.sqrt(len(gap))
-        assert np.mean(gap) > -2.0 * error, f"{name} earned more than the bound: gaps {np.round(gap, 3)}"
+    """Many runs of each store in one and the same calm weather, so that luck with clicks averages out."""
+    for row in range(STORES):
+        copies, plans = few(scenario, [row] * RUNS)
+        one, plan = few(scenario, [row])
+        bound = float(upper_bound(calm(one), plan, 0, effort=0.25).value[0])
+        for name, bids, prices in POLICIES:
+            profit = rollout(make_controller(name), calm(copies), scaled(plans, bids, prices), 0).profit
+            error = profit.std() / np.sqrt(RUNS)
+            assert profit.mean() < bound + 3.0 * error, (name, bids, prices, profit.mean(), bound)
 
 
 def lonely_store(budget: float) -> Store:
@@ -144,7 +152,7 @@ def worth_of_an_order(stores: OpenStores, price: float) -> float:
     return total / 100.0
 
 
-@pytest.mark.parametrize(("budget", "gap"), [(4.0, 0.09), (15.0, 0.06), (45.0, 0.04)])
+@pytest.mark.parametrize(("budget", "gap"), [(4.0, 0.09), (15.0, 0.07), (45.0, 0.05)])
 def test_it_lies_just_above_the_optimum_where_that_can_be_computed(budget: float, gap: float) -> None:
     """Exact dynamic programming; most of the gap is the bonus for the click that empties a small purse."""
     stores = open_stores([lonely_store(budget)], [3])
@@ -170,9 +178,9 @@ def test_money_that_is_ample_is_worth_nothing() -> None:
     """And where it is short it is worth more than itself."""
     stores, plans = few("headline")
     ample = replace(plans, budget_total=1e6 * np.ones(STORES), budget_daily=1e6 * np.ones(STORES))
-    assert upper_bound(stores, ample, 0).money_price.max() < 1e-6
+    assert upper_bound(stores, ample, 0, effort=0.5).money_price.max() < 1e-6
     short = replace(plans, budget_total=0.05 * plans.budget_total, budget_daily=0.05 * plans.budget_daily)
-    assert upper_bound(stores, short, 0).money_price.max(axis=1).min() > 1.0
+    assert upper_bound(stores, short, 0, effort=0.5).money_price.max(axis=1).min() > 1.0
 
 
 def test_parts_add_up_and_company_does_not_matter() -> None:
@@ -180,12 +188,8 @@ def test_parts_add_up_and_company_does_not_matter() -> None:
     stores, plans = few("headline")
     together = upper_bound(stores, plans, 5, effort=0.3, threads=2)
     assert np.allclose(np.sum(list(together.parts.values()), axis=0), together.value)
-    start = StoreSet(
-        *(type(part)(**{name: _rows(getattr(part, name), name, np.array([1])) for name in part.__dataclass_fields__})
-          for part in (stores.start.arrays, stores.start.state, stores.start.task))
-    )  # fmt: skip
-    one = OpenStores(stores.stores[1:2], start, stores.offices[1:2])
-    alone: Bound = upper_bound(one, plan_row(plans, np.array([1])), 5, effort=0.3, keys=np.array([1]))
+    one, plan = few("headline", [1])
+    alone: Bound = upper_bound(one, plan, 5, effort=0.3, keys=np.array([1]))
     assert np.allclose(alone.value, together.value[1])
 
 
