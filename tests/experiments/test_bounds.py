@@ -16,6 +16,7 @@ from merchantgym.envs.opening import OpenStores, open_stores
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.rollout import rollout
 from merchantgym.envs.store import Store
+from merchantgym.envs.task import PlanField
 from merchantgym.experiments.bounds import Bound, share_of_bound, upper_bound
 
 from ..oracle.rates import hour_rates
@@ -161,6 +162,24 @@ def test_it_lies_just_above_the_optimum_where_that_can_be_computed(budget: float
     bound = float(upper_bound(stores, plans, 0).value[0])
     assert bound >= optimum
     assert bound <= optimum * (1.0 + gap), (bound, optimum)
+
+
+def test_without_a_decision_to_take_it_is_nearly_the_mean() -> None:
+    """No advertisement, a fixed price, ample goods: what remains above the mean is the price of rank and reviews.
+
+    A memory that fades faster than the platform's is caught here: its bound lies a tenth below the mean.
+    """
+    runs = 400
+    copies, plans = few("steady", [1] * runs)
+    one, plan = few("steady", [1])
+    for stores in (calm(copies), calm(one)):
+        stores.start.task.plan[:, PlanField.PRICE_FIXED] = 1.0
+        stores.start.state.listing[:, :, ListingState.STOCK] = 1e5
+    bound = float(upper_bound(one, replace(plan, bid=0.0 * plan.bid), 0).value[0])
+    profit = rollout(make_controller("open_loop"), copies, replace(plans, bid=0.0 * plans.bid), 0).profit
+    error = profit.std() / np.sqrt(runs)
+    assert profit.mean() < bound + 3.0 * error
+    assert bound < 1.06 * profit.mean() + 3.0 * error, (bound, profit.mean(), error)
 
 
 def test_more_money_and_more_goods_never_lower_it() -> None:
