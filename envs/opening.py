@@ -208,6 +208,8 @@ def _back_office(store: Store, suggested: FloatArray, report: FloatArray) -> Bac
         return summed
 
     ad_clicks = total(Report.AD_CLICKS_SEARCH, Report.AD_CLICKS_FEED)
+    ad_impressions = total(Report.AD_IMPRESSIONS_SEARCH, Report.AD_IMPRESSIONS_FEED)
+    organic_impressions = total(Report.ORGANIC_IMPRESSIONS_SEARCH, Report.ORGANIC_IMPRESSIONS_FEED)
     return BackOffice(
         store=store.name,
         stage=store.stage,
@@ -234,12 +236,8 @@ def _back_office(store: Store, suggested: FloatArray, report: FloatArray) -> Bac
         suggested_bid=suggested,
         quality_score=quality_scores(store),
         history_days=HISTORY_DAYS,
-        impressions=total(
-            Report.AD_IMPRESSIONS_SEARCH,
-            Report.AD_IMPRESSIONS_FEED,
-            Report.ORGANIC_IMPRESSIONS_SEARCH,
-            Report.ORGANIC_IMPRESSIONS_FEED,
-        ),
+        impressions=ad_impressions + organic_impressions,
+        ad_impressions=ad_impressions,
         clicks=ad_clicks + total(Report.ORGANIC_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED),
         ad_clicks=ad_clicks,
         orders=total(Report.ORDERS_SAME_HOUR, Report.ORDERS_WITHIN_DAY, Report.ORDERS_SLOW),
