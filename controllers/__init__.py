@@ -1,9 +1,10 @@
 """Actors with frozen gains: feedback controllers that correct a plan hour by hour."""
 
 from .baselines import OpenLoop, RandomActions
-from .feedback import PidPacing, Trim, ValuePid
+from .feedback import PidPacing, ValuePid
 from .laws import DayPurse, Gain, PacingLaw, Shelf, ValueLaw
 from .registry import CONTROLLERS, controller_gains, make_controller
+from .trim import Trim
 
 __all__ = [
     "CONTROLLERS",

@@ -7,8 +7,9 @@ from typing import Any
 from merchantgym.envs.actor import Actor
 
 from .baselines import OpenLoop, RandomActions
-from .feedback import PidPacing, Trim, ValuePid
+from .feedback import PidPacing, ValuePid
 from .laws import Gain, PacingLaw, ValueLaw, gains_of
+from .trim import Trim
 
 
 @dataclass(frozen=True)

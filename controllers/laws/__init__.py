@@ -2,7 +2,8 @@
 
 from .arrays import Array
 from .gains import Gain, check_gains, gain, gains_of
-from .pacing import DayPurse, PacingLaw, PacingMemory
+from .pacing import PacingLaw, PacingMemory
+from .purse import DayPurse
 from .value import Shelf, ValueLaw
 
 __all__ = [
