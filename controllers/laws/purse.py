@@ -46,11 +46,11 @@ class Progress:
     speed: Array  # money left over traffic left: the even speed of spending that would use it up
     today: Today | None
 
-    def allowed(self, xp: Any = np) -> Array:
-        """Even speed of spending that lasts through the plan, and through today where that is known, shape (n,)."""
+    def within_day(self, speed: Array, xp: Any = np) -> Array:
+        """A speed of spending, or the slower one that lasts through today where that is known, shape (n,)."""
         if self.today is None:
-            return self.speed
-        return xp.where(self.today.begins, self.speed, xp.minimum(self.speed, self.today.speed))
+            return speed
+        return xp.where(self.today.begins, speed, xp.minimum(speed, self.today.speed))
 
     def error(self, error: Array, xp: Any = np) -> Array:
         """The more cautious of the plan's `error` and today's gap [share of budget], shape (n,)."""

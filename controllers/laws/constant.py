@@ -1,0 +1,34 @@
+"""Constant multipliers: what tuning alone can do, with no feedback."""
+
+from dataclasses import dataclass
+
+from .arrays import Array
+from .gains import check_gains, gain
+
+
+@dataclass(frozen=True)
+class ConstantLaw:
+    """A constant log bid for all, and one for each role that the plan gives a listing.
+
+    The reference that feedback has to beat: Perlich et al. 2012, "Bid optimizing and inventory scoring in targeted
+    online advertising", and Zhang, Yuan and Wang 2014, "Optimal real-time bidding for display advertising", compare
+    with such a tuned constant. It keeps nothing in memory.
+    """
+
+    bias: float = gain(0.0, "ln bid: constant added", (-0.7, 0.7))
+    hero: float = gain(0.0, "ln bid of a hero", (-0.7, 0.7))
+    growth: float = gain(0.0, "ln bid of a growth listing", (-0.7, 0.7))
+    test: float = gain(0.0, "ln bid of a listing on trial", (-0.7, 0.7))
+    clear: float = gain(0.0, "ln bid of a listing to be cleared", (-0.7, 0.7))
+
+    def __post_init__(self) -> None:
+        check_gains(self)
+
+    def init(self, n: int) -> tuple[()]:
+        """Nothing to remember."""
+        return ()
+
+    def step(self, memory: tuple[()], hero: Array, growth: Array, test: Array, clear: Array) -> tuple[Array, tuple[()]]:
+        """Log bid multiplier of each listing (n, K) from the flags (n, K), 1 or 0, of its role; new memory."""
+        own = self.hero * hero + self.growth * growth + self.test * test + self.clear * clear
+        return self.bias + own, memory
