@@ -1,23 +1,32 @@
 """Actors with frozen gains: feedback controllers that correct a plan hour by hour."""
 
-from .baselines import OpenLoop, RandomActions
-from .feedback import PidPacing, ValuePid
+from .baselines import Constant, OpenLoop, RandomActions
+from .constrained import DualPacing, MinPacing, MultiPid
+from .feedback import PidPacing, ValuePid, Waterlevel
 from .laws import DayPurse, Gain, PacingLaw, Shelf, ValueLaw
+from .participation import SmartPacing, Throttle
 from .registry import CONTROLLERS, controller_gains, make_controller
 from .trim import Trim
 
 __all__ = [
     "CONTROLLERS",
+    "Constant",
     "DayPurse",
+    "DualPacing",
     "Gain",
+    "MinPacing",
+    "MultiPid",
     "OpenLoop",
     "PacingLaw",
     "PidPacing",
     "RandomActions",
     "Shelf",
+    "SmartPacing",
+    "Throttle",
     "Trim",
     "ValueLaw",
     "ValuePid",
+    "Waterlevel",
     "controller_gains",
     "make_controller",
 ]

@@ -1,17 +1,19 @@
-"""Actors without feedback: the plan as written, and chance."""
+"""Actors without feedback: the plan as written, constant corrections of it, and chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merchantgym.envs.actor import Kind, Memory
-from merchantgym.envs.observation import action_size, listings_in
+from merchantgym.envs.observation import ObservationView, PerListing, action_size, listings_in
 from merchantgym.envs.plan import PlanArrays
 
 from .chance import check_seed, plan_marks, uniforms
-from .laws import check_gains, gain
+from .feedback import Feedback
+from .laws import Array, ConstantLaw, check_gains, gain
+from .trim import Trim
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,27 @@ class OpenLoop:
     def act(self, observation: NDArray[Any], memory: Memory) -> tuple[NDArray[np.float64], Memory]:
         """Zeros."""
         return np.zeros((len(observation), action_size(listings_in(observation.shape[1])))), memory
+
+
+@dataclass(frozen=True)
+class Constant(Feedback):
+    """Corrects the plan's bids and prices by constants, which only tuning sets: what feedback has to beat."""
+
+    name: ClassVar[str] = "constant"
+
+    law: ConstantLaw = field(default_factory=ConstantLaw)
+    trim: Trim = field(default_factory=Trim)
+
+    def init(self, plans: PlanArrays, n: int) -> Memory:
+        """Nothing to remember."""
+        return self.law.init(n)
+
+    def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
+        """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
+        view = ObservationView(observation)
+        roles = (view[role] for role in (PerListing.HERO, PerListing.GROWTH, PerListing.TEST, PerListing.CLEAR))
+        shift, _ = self.law.step((), *roles)
+        return self.trim.action(self.law.bias + self.trim.feed_forward(view), shift, xp), memory
 
 
 @dataclass(frozen=True)

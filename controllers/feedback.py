@@ -14,7 +14,7 @@ from merchantgym.envs.actor import Kind, Memory
 from merchantgym.envs.observation import ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
 
-from .laws import Array, DayPurse, PacingLaw, ValueLaw
+from .laws import Array, DayPurse, PacingLaw, ValueLaw, WaterlevelLaw
 from .readings import read_purse, read_shelf, terms_of
 from .trim import Trim
 
@@ -69,6 +69,26 @@ class PidPacing(Feedback):
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
         """(days, daily, *pacing): the plan's terms, see `terms_of`, and the memory of the pacing law."""
+        return *terms_of(plans, n), *self.pacing.init(n)
+
+    def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
+        """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
+        view = ObservationView(observation)
+        level, memory = pace(self.pacing, self.trim, view, memory, xp)
+        return self.trim.action(level, 0.0 * view[PerListing.ACTIVE], xp), memory
+
+
+@dataclass(frozen=True)
+class Waterlevel(Feedback):
+    """Spends the budget as traffic passes, by waterlevel control; every bid moves by the same factor."""
+
+    name: ClassVar[str] = "waterlevel"
+
+    pacing: WaterlevelLaw = field(default_factory=WaterlevelLaw)
+    trim: Trim = field(default_factory=Trim)
+
+    def init(self, plans: PlanArrays, n: int) -> Memory:
+        """(days, daily, *pacing), as `PidPacing.init`."""
         return *terms_of(plans, n), *self.pacing.init(n)
 
     def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:

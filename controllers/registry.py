@@ -6,9 +6,26 @@ from typing import Any
 
 from merchantgym.envs.actor import Actor
 
-from .baselines import OpenLoop, RandomActions
-from .feedback import PidPacing, ValuePid
-from .laws import Gain, PacingLaw, ValueLaw, gains_of
+from .baselines import Constant, OpenLoop, RandomActions
+from .constrained import DualPacing, MinPacing, MultiPid
+from .feedback import PidPacing, ValuePid, Waterlevel
+from .laws import (
+    ConstantLaw,
+    ConversionLaw,
+    Decoupler,
+    DualBudgetLaw,
+    DualReturnLaw,
+    Gain,
+    LayersLaw,
+    MinReturnLaw,
+    PacingLaw,
+    RoiLaw,
+    ThrottleLaw,
+    ValueLaw,
+    WaterlevelLaw,
+    gains_of,
+)
+from .participation import Chance, SmartPacing, Throttle
 from .trim import Trim
 
 
@@ -23,7 +40,14 @@ class _Recipe:
 _RECIPES: Mapping[str, _Recipe] = {
     "open_loop": _Recipe((), OpenLoop),
     "random": _Recipe((RandomActions,), lambda actor: actor),
+    "constant": _Recipe((ConstantLaw, Trim), Constant),
+    "throttle": _Recipe((ThrottleLaw, Chance, Trim), Throttle),
+    "smart_pacing": _Recipe((ConversionLaw, LayersLaw, Trim), SmartPacing),
+    "waterlevel": _Recipe((WaterlevelLaw, Trim), Waterlevel),
     "pid": _Recipe((PacingLaw, Trim), PidPacing),
+    "multi_pid": _Recipe((ValueLaw, PacingLaw, RoiLaw, Decoupler, Trim), MultiPid),
+    "dual_pacing": _Recipe((ValueLaw, DualBudgetLaw, DualReturnLaw, Trim), DualPacing),
+    "min_pacing": _Recipe((ValueLaw, DualBudgetLaw, MinReturnLaw, Trim), MinPacing),
     "value_pid": _Recipe((ValueLaw, PacingLaw, Trim), ValuePid),
 }
 CONTROLLERS = tuple(_RECIPES)

@@ -8,7 +8,7 @@ from .gains import check_gains, gain
 
 @dataclass(frozen=True)
 class ConstantLaw:
-    """A constant log bid for all, and one for each role that the plan gives a listing.
+    """A constant log bid for all, `bias`, and one for each role that the plan gives a listing.
 
     The reference that feedback has to beat: Perlich et al. 2012, "Bid optimizing and inventory scoring in targeted
     online advertising", and Zhang, Yuan and Wang 2014, "Optimal real-time bidding for display advertising", compare
@@ -29,6 +29,6 @@ class ConstantLaw:
         return ()
 
     def step(self, memory: tuple[()], hero: Array, growth: Array, test: Array, clear: Array) -> tuple[Array, tuple[()]]:
-        """Log bid multiplier of each listing (n, K) from the flags (n, K), 1 or 0, of its role; new memory."""
+        """Log bid of each listing (n, K) beside `bias`, from the flags (n, K), 1 or 0, of its role; new memory."""
         own = self.hero * hero + self.growth * growth + self.test * test + self.clear * clear
-        return self.bias + own, memory
+        return own, memory

@@ -52,7 +52,7 @@ class LayersLaw:
     algorithms 1 and 2. Error diffusion: Floyd and Steinberg 1976.
     """
 
-    memory: float = gain(0.1, "share of traffic: fading of what is known", (0.02, 0.5), log=True, allowed=(1e-3, 10.0))
+    fading: float = gain(0.1, "share of traffic: fading of what is known", (0.02, 0.5), log=True, allowed=(1e-3, 10.0))
     prior: float = gain(0.02, "share of traffic: weight of even spending", (0.002, 0.1), log=True, allowed=(1e-4, 1.0))
     damping: float = gain(0.5, "share of R passed on in a period", (0.1, 1.0), log=True, allowed=(0.01, 1.0))
     utilisation: float = gain(1.0, "share of budget to spend", (0.5, 1.3), allowed=(0.0, 2.0))
@@ -91,7 +91,7 @@ class LayersLaw:
         now, purse = progress(memory[:4], passed, spent, day, xp)
         rate, money, traffic, before, on, carry = memory[4:]
         moved = now.moved[:, None]
-        fade = xp.exp(-moved / self.memory)
+        fade = xp.exp(-moved / self.fading)
         money = fade * money + xp.where(moved > 0.0, xp.clip(layer.spent - before, 0.0, None), 0.0)
         traffic = fade * traffic + on * moved
         full = self._speed(money, traffic, layer.active)

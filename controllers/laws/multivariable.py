@@ -10,14 +10,14 @@ from .arrays import Array
 from .gains import check_gains, gain
 from .pacing import PacingLaw
 from .purse import DayPurse
-from .returns import ReturnLaw, Returns, joint_bid
+from .returns import Returns, joint_bid, return_gap
 
 MultivariableMemory: TypeAlias = tuple[Array, ...]
 """(*pacing, lag, integral), (n,) each: `PacingMemory`, low-passed error of the return and its integral term [ln]."""
 
 
 @dataclass(frozen=True)
-class RoiLaw(ReturnLaw):
+class RoiLaw:
     """A PID law on ln(return / floor). Its output is the log of the floor's multiplier q over its first value.
 
     Positive where the return falls short. Clamped, with the integral held while the output is at a bound that the error
@@ -25,12 +25,18 @@ class RoiLaw(ReturnLaw):
     lower bound, exp(-roi_limit) of its first value: it then counts for nothing.
     """
 
+    roi_prior: float = gain(0.05, "share of budget: weight of the floor", (0.01, 0.3), log=True, allowed=(1e-4, 9.0))
     roi_weight: float = gain(0.02, "first q F over p", (0.002, 0.3), log=True, allowed=(0.0, inf))
     roi_proportional: float = gain(3.0, "ln q per ln return", (0.3, 10.0), log=True, allowed=(0.0, inf))
     roi_reset: float = gain(8.0, "1 / share of traffic: integral per proportional", (0.0, 30.0), allowed=(0.0, inf))
     roi_derivative: float = gain(0.0, "share of traffic", (0.0, 0.06), allowed=(0.0, 1.0))
-    roi_filter: float = gain(0.05, "share of traffic: lag of the derivative", (0.01, 0.2), log=True, allowed=(1e-3, 1.0))
+    roi_filter: float = gain(
+        0.05, "share of traffic: lag of the derivative", (0.01, 0.2), log=True, allowed=(1e-3, 1.0)
+    )
     roi_limit: float = gain(6.0, "ln q: largest change", (1.0, 8.0), allowed=(0.0, 20.0))
+
+    def __post_init__(self) -> None:
+        check_gains(self)
 
     def step(self, lag: Array, integral: Array, gap: Array, moved: Array, xp: Any = np) -> tuple[Array, Array, Array]:
         """Output [ln q], low-passed error and integral term after a step; all (n,).
@@ -125,10 +131,10 @@ class MultivariableLaw:
             shift, affordable: as `joint_bid`.
             returns: what the money has brought.
         """
-        *pacing, lag, integral = memory
+        lag, integral = memory[-2:]
         moved = xp.clip(passed - memory[0], 0.0, None)
-        level, paced = self.pacing.step(tuple(pacing), passed, spent, stride, day, feed_forward, xp)  # type: ignore[arg-type]
-        weight, lag, integral = self.roi.step(lag, integral, self.roi.gap(returns, xp), moved, xp)
+        level, paced = self.pacing.step(memory[:-2], passed, spent, stride, day, feed_forward, xp)
+        weight, lag, integral = self.roi.step(lag, integral, return_gap(returns, self.roi.roi_prior, xp), moved, xp)
         level, weight = self.decoupler.mix(level, xp.where(returns.floor > 0.0, weight, 0.0))
         level = xp.clip(level, self.pacing.low, self.pacing.high)
         weight = xp.clip(weight, -self.roi.roi_limit, self.roi.roi_limit)

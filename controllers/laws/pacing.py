@@ -10,7 +10,7 @@ from .arrays import Array
 from .gains import check_gains, gain
 from .purse import DayPurse, fastest, open_purse, progress
 
-PacingMemory: TypeAlias = tuple[Array, Array, Array, Array, Array, Array]
+PacingMemory: TypeAlias = tuple[Array, ...]
 """(*purse, lag, integral), (n,) each: `PurseMemory`, low-passed error, integral term [ln bid]."""
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .arrays import Array
 
-PurseMemory: TypeAlias = tuple[Array, Array, Array, Array]
+PurseMemory: TypeAlias = tuple[Array, ...]
 """(passed, spent, dawn, money), (n,) each: shares of traffic passed and of budget spent at the last step; share of
 traffic passed when the day began, and what was left of the day's money then."""
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .gains import check_gains, gain
 
 _LEAST_DUE = 0.1  # [share] of the orders that must be due; less tells nothing
 
@@ -21,36 +20,32 @@ class Returns:
     due: Array  # share of the orders from its clicks that is due by now, in (0, 1]
 
 
-@dataclass(frozen=True)
-class ReturnLaw:
-    """Measures the return against its floor.
+def return_gap(returns: Returns, prior: float, xp: Any = np) -> Array:
+    """ln(return / floor), shape (n,); 0 where there is no floor.
 
-    Orders come days after their click, so attributed GMV over spend is too low while a campaign is young or growing: the
-    spend is counted only as far as its orders are due. First results are weighed against `roi_prior` of the budget spent
+    Orders come days after their click, so attributed GMV over spend is too low while a campaign is young or growing:
+    spend is counted only as far as its orders are due. First results are weighed against `prior` of the budget spent
     exactly at the floor, so the measure starts at 0 and no single order throws it.
 
-    Source: Chapelle 2014, "Modeling delayed feedback in display advertising" (orders due of a click's age).
+    Source: Chapelle 2014, "Modeling delayed feedback in display advertising" (orders due by a click's age).
     """
+    worth, cost = _sides(returns, xp)
+    return xp.where(returns.floor > 0.0, xp.log((worth + prior) / (cost + prior)), 0.0)
 
-    roi_prior: float = gain(0.05, "share of budget: what the floor counts for", (0.01, 0.3), log=True, allowed=(1e-4, 9.0))
 
-    def __post_init__(self) -> None:
-        check_gains(self)
+def return_slack(returns: Returns, xp: Any = np) -> Array:
+    """What could be spent more, at no return at all, before the floor is reached [share of budget], shape (n,).
 
-    def gap(self, returns: Returns, xp: Any = np) -> Array:
-        """ln(return / floor), (n,); 0 where there is no floor."""
-        worth, cost = self._sides(returns, xp)
-        return xp.where(returns.floor > 0.0, xp.log((worth + self.roi_prior) / (cost + self.roi_prior)), 0.0)
+    0 where there is no floor; orders that are not due yet are counted as in `return_gap`.
+    """
+    worth, cost = _sides(returns, xp)
+    return xp.where(returns.floor > 0.0, worth - cost, 0.0)
 
-    def slack(self, returns: Returns, xp: Any = np) -> Array:
-        """What could be spent more, at no return at all, before the floor is reached [share of budget], (n,)."""
-        worth, cost = self._sides(returns, xp)
-        return xp.where(returns.floor > 0.0, worth - cost, 0.0)
 
-    def _sides(self, returns: Returns, xp: Any) -> tuple[Array, Array]:
-        """Spend that the earnings would allow, and spend as far as its orders are due; shares of budget, (n,)."""
-        floor = xp.where(returns.floor > 0.0, returns.floor, 1.0)
-        return returns.earned / floor, returns.spent * xp.clip(returns.due, _LEAST_DUE, 1.0)
+def _sides(returns: Returns, xp: Any) -> tuple[Array, Array]:
+    """Spend that the earnings would allow, and spend as far as its orders are due; shares of budget, (n,)."""
+    floor = xp.where(returns.floor > 0.0, returns.floor, 1.0)
+    return returns.earned / floor, returns.spent * xp.clip(returns.due, _LEAST_DUE, 1.0)
 
 
 def joint_bid(shift: Array, affordable: Array, budget: Array, floor: Array, xp: Any = np) -> Array:

@@ -9,7 +9,7 @@ from .arrays import Array
 from .gains import check_gains, gain
 from .purse import DayPurse, open_purse, progress
 
-ThrottleMemory: TypeAlias = tuple[Array, Array, Array, Array, Array]
+ThrottleMemory: TypeAlias = tuple[Array, ...]
 """(*purse, rate), (n,) each: `PurseMemory`, pass-through rate."""
 
 

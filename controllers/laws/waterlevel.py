@@ -10,7 +10,7 @@ from .arrays import Array
 from .gains import check_gains, gain
 from .purse import DayPurse, fastest, open_purse, progress
 
-WaterlevelMemory: TypeAlias = tuple[Array, Array, Array, Array, Array, Array]
+WaterlevelMemory: TypeAlias = tuple[Array, ...]
 """(*purse, due, level), (n,) each: `PurseMemory`, speed of spending due in the coming period, phi [ln bid]."""
 
 
