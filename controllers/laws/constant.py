@@ -10,9 +10,10 @@ from .gains import check_gains, gain
 class ConstantLaw:
     """A constant log bid for all, `bias`, and one for each role that the plan gives a listing.
 
-    The reference that feedback has to beat: Perlich et al. 2012, "Bid optimizing and inventory scoring in targeted
-    online advertising", and Zhang, Yuan and Wang 2014, "Optimal real-time bidding for display advertising", compare
-    with such a tuned constant. It keeps nothing in memory.
+    The reference that feedback has to beat. It keeps nothing in memory.
+
+    Source: Zhang, Yuan and Wang 2014, "Optimal real-time bidding for display advertising" (KDD), which compares with
+    constants tuned on the training data.
     """
 
     bias: float = gain(0.0, "ln bid: constant added", (-0.7, 0.7))

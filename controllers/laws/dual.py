@@ -32,11 +32,11 @@ class DualBudgetLaw:
     projection keeps the bid within [low, high], so nothing winds up and some bids always win.
 
     Source: Balseiro and Gur 2019, "Learning in repeated auctions with budgets: regret minimization and equilibrium"
-    (Management Science), section 3; target expenditures that follow the traffic: Jiang, Li and Zhang 2020, "Online
+    (Management Science); target expenditures that follow the traffic: Jiang, Li and Zhang 2020, "Online
     stochastic optimization with Wasserstein based non-stationarity".
     """
 
-    rate: float = gain(0.6, "step, times the root of the busiest period", (0.1, 3.0), log=True, allowed=(0.0, 100.0))
+    rate: float = gain(1.2, "step, times the root of the busiest period", (0.2, 5.0), log=True, allowed=(0.0, 100.0))
     utilisation: float = gain(1.0, "share of budget to spend", (0.5, 1.3), allowed=(0.0, 2.0))
     low: float = gain(-log(4.0), "ln bid", (-log(4.0), -0.2), allowed=(-5.0, 0.0))
     high: float = gain(0.15, "ln bid", (0.0, log(4.0)), allowed=(0.0, 5.0))
@@ -82,12 +82,13 @@ class DualReturnLaw:
     magnitude.
 
     Source: Feng, Padmanabhan and Wang 2023, "Online bidding algorithms for return-on-spend constrained advertisers"
-    (WWW), algorithm 1; mirror steps: Balseiro, Lu and Mirrokni 2023, "The best of many worlds: dual mirror descent for
+    (WWW); mirror steps: Balseiro, Lu and Mirrokni 2023, "The best of many worlds: dual mirror descent for
     online allocation problems" (Operations Research).
     """
 
-    roi_rate: float = gain(10.0, "ln q per share of budget of slack", (1.0, 100.0), log=True, allowed=(0.0, inf))
-    roi_weight: float = gain(0.02, "first q F over p", (0.002, 0.3), log=True, allowed=(0.0, inf))
+    roi_rate: float = gain(40.0, "ln q per share of budget of slack", (4.0, 400.0), log=True, allowed=(0.0, inf))
+    roi_margin: float = gain(0.2, "ln return aimed at over the floor", (0.0, 0.6), allowed=(0.0, 3.0))
+    roi_weight: float = gain(0.05, "first q F over p", (0.002, 0.3), log=True, allowed=(0.0, inf))
     roi_limit: float = gain(6.0, "ln q: largest change", (1.0, 8.0), allowed=(0.0, 20.0))
 
     def __post_init__(self) -> None:
@@ -133,7 +134,7 @@ class DualLaw:
             returns: what the money has brought.
         """
         before, weight = memory[-2:]
-        slack = return_slack(returns, xp)
+        slack = return_slack(returns.over(self.roi.roi_margin), xp)
         level, budget = self.budget.step(memory[:-2], passed, spent, stride, day, feed_forward, xp)
         weight = self.roi.step(weight, slack, before, xp)
         floor = xp.where(returns.floor > 0.0, self.roi.roi_weight * xp.exp(weight), 0.0)
@@ -145,7 +146,8 @@ class DualLaw:
 class MinReturnLaw:
     """A pacing loop for the return alone: log bid <- clamp(log bid + a * change of slack), from the plan's bid on."""
 
-    roi_rate: float = gain(2.0, "ln bid per share of budget of slack", (0.2, 20.0), log=True, allowed=(0.0, inf))
+    roi_rate: float = gain(5.0, "ln bid per share of budget of slack", (0.5, 50.0), log=True, allowed=(0.0, inf))
+    roi_margin: float = gain(0.2, "ln return aimed at over the floor", (0.0, 0.6), allowed=(0.0, 3.0))
     roi_low: float = gain(-log(4.0), "ln bid", (-log(4.0), -0.2), allowed=(-5.0, 0.0))
     roi_high: float = gain(0.5, "ln bid", (0.0, log(4.0)), allowed=(0.0, 5.0))
 
@@ -191,7 +193,7 @@ class MinLaw:
     ) -> tuple[Array, Array, DualMemory]:
         """As `DualLaw.step`; `shift` is handed on, `affordable` not looked at."""
         before, own = memory[-2:]
-        slack = return_slack(returns, xp)
+        slack = return_slack(returns.over(self.roi.roi_margin), xp)
         level, budget = self.budget.step(memory[:-2], passed, spent, stride, day, feed_forward, xp)
         own = self.roi.step(own, slack, before, xp)
         level = xp.where(returns.floor > 0.0, xp.minimum(level, own), level)

@@ -38,7 +38,8 @@ class LayersLaw:
       1 at most, then the next; ahead, the worst layer closes first, then the next above it. Xu et al. loop over the
       layers; here each layer takes what those before it left of R, which is the same and needs no loop.
     - With a performance goal, here a floor on the return: while the projected joint return falls short, layers that
-      return less than the floor are cut from the lowest up, as far as it takes.
+      return less than the floor are cut from the lowest up, as far as it takes. The cut gains weight with the
+      first traffic: nothing is left out on a prior alone.
     - No rate falls below `trial`, so that a layer's estimate is never lost (their trial rate, for every layer).
     - A rate is realised by error diffusion: a layer takes part in a period once its rates since it last did so add up
       to one. Over T periods participation is then within 1/T of the rate, where independent draws would be off by
@@ -48,7 +49,7 @@ class LayersLaw:
     worth stays truthful on all traffic that it takes. As all throttling, it cannot mend bids that are too low; `bias`
     is there to be tuned. A campaign without any error takes part everywhere: the plan as written.
 
-    Source: Xu, Lee, Li, Qi and Lu 2015, "Smart pacing for effective online ad campaign optimization" (KDD), section 4:
+    Source: Xu, Lee, Li, Qi and Lu 2015, "Smart pacing for effective online ad campaign optimization" (KDD),
     algorithms 1 and 2. Error diffusion: Floyd and Steinberg 1976.
     """
 
@@ -56,7 +57,7 @@ class LayersLaw:
     prior: float = gain(0.02, "share of traffic: weight of even spending", (0.002, 0.1), log=True, allowed=(1e-4, 1.0))
     damping: float = gain(0.5, "share of R passed on in a period", (0.1, 1.0), log=True, allowed=(0.01, 1.0))
     utilisation: float = gain(1.0, "share of budget to spend", (0.5, 1.3), allowed=(0.0, 2.0))
-    goal: float = gain(1.0, "share of the cut for the return that is carried out", (0.0, 1.0), allowed=(0.0, 1.0))
+    goal: float = gain(0.3, "share of the cut for the return that is carried out", (0.0, 1.0), allowed=(0.0, 1.0))
     trial: float = gain(0.1, "least rate", (0.02, 0.6), log=True, allowed=(0.001, 1.0))
     bias: float = gain(0.0, "ln bid: constant added", (-0.7, 0.7))
 
@@ -99,7 +100,7 @@ class LayersLaw:
         wanted = xp.clip(now.within_day(left, xp), 0.0, _FASTEST)
         above = _above(layer.response, xp)
         rate = xp.clip(self._filled(rate, full, wanted, above, xp), self.trial, 1.0)
-        shown = rate if layer.excess is None else self._cut(rate, full, layer.excess, above, xp)
+        shown = rate if layer.excess is None else self._cut(rate, full, traffic, layer.excess, above, xp)
         owed = carry + shown
         on = xp.where(owed >= 1.0, 1.0, 0.0)
         return on, (*purse, rate, money, traffic, layer.spent, on, owed - on)
@@ -120,14 +121,14 @@ class LayersLaw:
         change = xp.minimum(more, room) - xp.minimum(less, now)
         return rate + change / xp.where(full > 0.0, full, 1.0)
 
-    def _cut(self, rate: Array, full: Array, excess: Array, above: Array, xp: Any) -> Array:
+    def _cut(self, rate: Array, full: Array, traffic: Array, excess: Array, above: Array, xp: Any) -> Array:
         """Rates cut from the lowest layer up until the projected joint return meets the floor, (n, L)."""
         part = rate * full * excess
         relief = xp.clip(-part, 0.0, None)
-        needed = self.goal * xp.clip(-part.sum(1), 0.0, None)[:, None]
+        needed = xp.clip(-part.sum(1), 0.0, None)[:, None]
         taken = xp.minimum(xp.clip(needed - _sum(_turned(above), relief), 0.0, None), relief)
-        share = taken / xp.where(relief > 0.0, relief, 1.0)
-        return xp.clip(rate * (1.0 - share), self.trial, 1.0)
+        weight = self.goal * xp.clip(traffic.sum(1) / self.prior, 0.0, 1.0)[:, None]
+        return xp.clip(rate * (1.0 - weight * taken / xp.where(relief > 0.0, relief, 1.0)), self.trial, 1.0)
 
 
 def _above(response: Array, xp: Any) -> Array:

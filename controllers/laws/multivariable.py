@@ -26,9 +26,10 @@ class RoiLaw:
     """
 
     roi_prior: float = gain(0.05, "share of budget: weight of the floor", (0.01, 0.3), log=True, allowed=(1e-4, 9.0))
-    roi_weight: float = gain(0.02, "first q F over p", (0.002, 0.3), log=True, allowed=(0.0, inf))
-    roi_proportional: float = gain(3.0, "ln q per ln return", (0.3, 10.0), log=True, allowed=(0.0, inf))
-    roi_reset: float = gain(8.0, "1 / share of traffic: integral per proportional", (0.0, 30.0), allowed=(0.0, inf))
+    roi_margin: float = gain(0.2, "ln return aimed at over the floor", (0.0, 0.6), allowed=(0.0, 3.0))
+    roi_weight: float = gain(0.05, "first q F over p", (0.002, 0.3), log=True, allowed=(0.0, inf))
+    roi_proportional: float = gain(6.0, "ln q per ln return", (0.5, 20.0), log=True, allowed=(0.0, inf))
+    roi_reset: float = gain(20.0, "1 / share of traffic: integral per proportional", (0.0, 60.0), allowed=(0.0, inf))
     roi_derivative: float = gain(0.0, "share of traffic", (0.0, 0.06), allowed=(0.0, 1.0))
     roi_filter: float = gain(
         0.05, "share of traffic: lag of the derivative", (0.01, 0.2), log=True, allowed=(1e-3, 1.0)
@@ -64,7 +65,7 @@ class Decoupler:
 
     alpha = beta = 1: none. `decoupling` gives the pair for a plant whose gains are known.
 
-    Source: Yang et al. 2019, section 4.3 (the model predictive module's linear mixing of both control signals).
+    Source: Yang et al. 2019, "Bid optimization by multivariable control in display advertising" (KDD).
     """
 
     alpha: float = gain(1.0, "share of the budget's own signal", (0.5, 1.5), allowed=(-4.0, 4.0))
@@ -96,11 +97,12 @@ def decoupling(plant: Array) -> tuple[float, float]:
 class MultivariableLaw:
     """Two PID loops set the multipliers of `joint_bid`: the purse moves p, the return on ad spend moves q.
 
-    ln p = -u, ln q = w + constant, after (u, w) went through the decoupler. Without a floor q is 0 and this is
-    `PacingLaw`. Yang et al. steer the cost per click by q; the merchant here sets a floor on GMV per ad spend.
+    ln p = -u, ln q = w + constant, after (u, w) went through the decoupler. Without a floor there is nothing to
+    decouple: q is 0 and this is `PacingLaw`. Yang et al. steer the cost per click by q; the merchant here sets a floor
+    on GMV per ad spend.
 
     Source: Yang, Li, Wang, Wu, Tan, Xu and Gai 2019, "Bid optimization by multivariable control in display
-    advertising" (KDD), sections 3 and 4.
+    advertising" (KDD).
     """
 
     pacing: PacingLaw = field(default_factory=PacingLaw)
@@ -134,9 +136,11 @@ class MultivariableLaw:
         lag, integral = memory[-2:]
         moved = xp.clip(passed - memory[0], 0.0, None)
         level, paced = self.pacing.step(memory[:-2], passed, spent, stride, day, feed_forward, xp)
-        weight, lag, integral = self.roi.step(lag, integral, return_gap(returns, self.roi.roi_prior, xp), moved, xp)
-        level, weight = self.decoupler.mix(level, xp.where(returns.floor > 0.0, weight, 0.0))
-        level = xp.clip(level, self.pacing.low, self.pacing.high)
+        weight, lag, integral = self.roi.step(
+            lag, integral, return_gap(returns.over(self.roi.roi_margin), self.roi.roi_prior, xp), moved, xp
+        )
+        mixed, weight = self.decoupler.mix(level, weight)
+        level = xp.clip(xp.where(returns.floor > 0.0, mixed, level), self.pacing.low, self.pacing.high)
         weight = xp.clip(weight, -self.roi.roi_limit, self.roi.roi_limit)
         floor = xp.where(returns.floor > 0.0, self.roi.roi_weight * xp.exp(weight), 0.0)
         total = joint_bid(shift, affordable, xp.exp(-level), floor, xp)

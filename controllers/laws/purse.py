@@ -41,7 +41,7 @@ class Progress:
     """What one step has brought. Shares of the plan's traffic and budget, shape (n,)."""
 
     moved: Array  # traffic passed since the last step; 0 where a new plan has begun
-    used: Array  # money spent since the last step
+    used: Array  # money spent since the last step; 0 where a new plan has begun
     left: Array  # traffic left
     speed: Array  # money left over traffic left: the even speed of spending that would use it up
     today: Today | None
@@ -90,7 +90,7 @@ def progress(
         money = xp.where(begins, day.money_left, money)
         today = _today(day, begins, passed - dawn, money, speed, xp)
     moved = xp.clip(passed - before, 0.0, None)
-    used = xp.where(passed < before, 0.0, xp.clip(spent - had, 0.0, None))
+    used = xp.clip(spent - had, 0.0, None)
     return Progress(moved, used, left, speed, today), (passed, spent, dawn, money)
 
 

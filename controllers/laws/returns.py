@@ -1,6 +1,7 @@
 """Return on ad spend against a floor, with conversions that are still to come counted in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ class Returns:
     spent: Array  # on advertising
     earned: Array  # attributed GMV booked so far
     due: Array  # share of the orders from its clicks that is due by now, in (0, 1]
+
+    def over(self, margin: float) -> "Returns":
+        """The same against a floor raised by `margin` [ln]: what is still to come at the end does not count there."""
+        return replace(self, floor=self.floor * exp(margin))
 
 
 def return_gap(returns: Returns, prior: float, xp: Any = np) -> Array:
@@ -71,6 +76,6 @@ def joint_bid(shift: Array, affordable: Array, budget: Array, floor: Array, xp: 
         floor: q F over the first p, shape (n,); 0 without a floor.
         xp: numpy or torch, as the arrays are.
     Returns: [ln], shape (n, K).
-    Source: Yang et al. 2019, "Bid optimization by multivariable control in display advertising" (KDD), theorem 1.
+    Source: Yang et al. 2019, "Bid optimization by multivariable control in display advertising" (KDD).
     """
     return xp.log(xp.exp(shift) + floor[:, None] * affordable) - xp.log(budget + floor)[:, None]

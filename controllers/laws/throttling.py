@@ -28,8 +28,8 @@ class ThrottleLaw:
     Throttling chooses no better traffic and never bids more, so it cannot mend a plan whose bids are too low; `bias`
     is there to be tuned.
 
-    Source: Agarwal, Ghosh, Wei and You 2014, "Budget pacing for targeted online advertisements at LinkedIn" (KDD),
-    section 3: allocated spend on the forecast traffic curve, adjustment rate 10 %, fast finish.
+    Source: Agarwal, Ghosh, Wei and You 2014, "Budget pacing for targeted online advertisements at LinkedIn" (KDD):
+    allocated spend on the forecast traffic curve, adjustment rate 10 %, fast finish.
     """
 
     step_size: float = gain(0.1, "ln rate per period", (0.02, 0.5), log=True, allowed=(0.0, 2.0))

@@ -27,8 +27,8 @@ class WaterlevelLaw:
     The clamp is on phi itself, so nothing winds up, and its lower end keeps some bids winning. `settle` bounds gamma
     in short plans, whose periods are large.
 
-    Source: Zhang, Rong, Wang, Zhu and Wang 2016, "Feedback control of real-time display advertising" (WSDM), section 3:
-    the waterlevel controller, with the exponential actuator and clamps. They steer cost per click and win rate by it;
+    Source: Zhang, Rong, Wang, Zhu and Wang 2016, "Feedback control of real-time display advertising" (WSDM): the
+    waterlevel controller, with the exponential actuator and clamps. They steer cost per click and win rate by it;
     here it is the rate of spending.
     """
 

@@ -1,6 +1,6 @@
 """The pacing law alone, on plants simple enough to know what it should do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,36 +10,9 @@ from numpy.typing import NDArray
 
 from merchantgym.controllers.laws import DayPurse, PacingLaw
 
-HOURS = 336
-DAY = 1.0 + 0.8 * np.sin(2.0 * np.pi * (np.arange(24) - 8) / 24.0)
+from .plants import DAY, HOURS, Plant, swings
+
 LAW = PacingLaw()
-
-
-@dataclass(frozen=True)
-class Plant:
-    """Spend follows traffic times the bid multiplier to a power; at multiplier exp(right) it lands on budget."""
-
-    right: float
-    elasticity: float = 1.5
-    hours: int = HOURS
-
-    def run(self, law: PacingLaw) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """(log multiplier, share spent, share of traffic passed) at the start of each hour."""
-        traffic = np.resize(DAY, self.hours) / np.resize(DAY, self.hours).sum()
-        passed = np.concatenate(([0.0], traffic.cumsum()))
-        memory, spent, rows = law.init(1), np.zeros(1), []
-        for hour, share in enumerate(traffic):
-            level, memory = law.step(memory, passed[hour : hour + 1], spent, traffic.max())
-            rows.append((level[0], spent[0], passed[hour]))
-            spent = np.minimum(spent + share * np.exp(self.elasticity * (level - self.right)), 1.0)
-        level, spends, clock = (np.array(column) for column in zip(*rows, strict=True))
-        return level, np.append(spends, spent), np.append(clock, 1.0)
-
-
-def swings(values: NDArray[np.float64], slack: float) -> int:
-    """How often a signal changes sides, ignoring what stays within the slack."""
-    sides = np.sign(values[np.abs(values) > slack])
-    return int((np.diff(sides) != 0).sum())
 
 
 @pytest.mark.parametrize("elasticity", [0.7, 1.5, 3.0])
