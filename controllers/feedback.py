@@ -5,7 +5,7 @@ learned residual can be trained and exported on top of it.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .readings import read_purse, read_shelf, terms_of
 from .trim import Trim
 
 
+@runtime_checkable
 class Responds(Protocol):
     """What `Feedback` adds `act` to."""
 

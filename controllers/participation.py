@@ -39,8 +39,8 @@ class Throttle:
     """Each listing takes part in an hour with the campaign's pass-through rate.
 
     LinkedIn throttles each request, so that a rate of one half halves every minute. Here a draw decides on a listing's
-    whole hour: the mean is the same, spending scatters more, and a listing that sits out is unseen for an hour. The draw
-    is a function of (seed, the store's plan, hour, listing), whichever stores are run beside it.
+    whole hour: the mean is the same, spending scatters more, and a listing that sits out is unseen for an hour. The
+    draw is a function of (seed, the store's plan, hour, listing), whichever stores are run beside it.
     """
 
     name: ClassVar[str] = "throttle"
