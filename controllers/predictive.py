@@ -35,7 +35,7 @@ class Horizon:
 
     swing: float = gain(0.2, "ln: height of the rivals' daily swing", (0.0, 0.6), allowed=(0.0, 2.0))
     low: float = gain(-1.3, "ln bid over the plan's: lowest", (-2.5, -0.3), allowed=(-2.7, 0.0))
-    high: float = gain(1.0, "ln bid over the plan's: highest", (0.2, 2.5), allowed=(0.0, 2.7))
+    high: float = gain(1.5, "ln bid over the plan's: highest", (0.2, 2.5), allowed=(0.0, 2.7))
     reorder_days: float = gain(1.5, "until goods could arrive", (0.5, 7.0), log=True, allowed=(0.01, inf))
     arrival_days: float = gain(1.5, "until goods on the way arrive", (0.5, 4.0), log=True, allowed=(0.01, inf))
     recall: float = gain(0.9, "share of the shop's mean price gap taken for a raise", (0.0, 1.0), allowed=(0.0, 1.0))

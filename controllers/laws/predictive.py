@@ -70,9 +70,7 @@ class PredictiveLaw:
 
     memory: float = gain(60.0, "mean hours of traffic", (12.0, 300.0), log=True, allowed=(6.0, inf))
     level_clicks: float = gain(5.0, "clicks: weight of the prior level", (1.0, 50.0), log=True, allowed=(0.1, inf))
-    item_clicks: float = gain(
-        60.0, "clicks: weight of an item's deviation 0", (5.0, 500.0), log=True, allowed=(0.1, inf)
-    )
+    item_clicks: float = gain(60.0, "clicks: weight of no deviation", (5.0, 500.0), log=True, allowed=(0.1, inf))
     scale_clicks: float = gain(10.0, "clicks: weight of the prior scale", (1.0, 50.0), log=True, allowed=(0.1, inf))
     trust: float = gain(20.0, "clicks until half of the way from the plan", (1.0, 300.0), log=True, allowed=(0.0, inf))
     utilisation: float = gain(1.0, "share of the predicted money to plan with", (0.8, 1.3), allowed=(0.1, 3.0))

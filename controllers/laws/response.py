@@ -25,7 +25,7 @@ class Response:
     it does in a second-price auction with several slots (Edelman, Ostrovsky and Schwarz 2007).
 
     The level swings with the hour: hour h stands `swing[h]` above it and holds the share `weight[h]` of the traffic.
-    `best_clicks` and `best_cost` are the means over the day where every hour is bid its best.
+    `best_cost` is the mean over the day where every hour is bid its best.
     """
 
     clicks: FloatArray  # (G,) over x, share of the clicks that the highest bid brings
@@ -33,7 +33,6 @@ class Response:
     price_ratio: FloatArray  # (G,) over x: ln price per click - ln bid, falling
     marginal: FloatArray  # (G,) over x: ln cost of the last click gained - level, rising
     best: FloatArray  # (G,) over y: the best x
-    best_clicks: FloatArray  # (G,) over y: mean of the day
     best_cost: FloatArray  # (G,) over y: mean of the day
 
     @classmethod
@@ -67,7 +66,6 @@ class Response:
             price_ratio=np.minimum.accumulate(np.log(paid / gained) - x),
             marginal=marginal,
             best=best,
-            best_clicks=sum((w * np.interp(b, x, gained) for w, _, b in at_best), zero),
             best_cost=sum((w * np.exp(s) * np.interp(b, x, paid) for w, s, b in at_best), zero),
         )
 

@@ -61,15 +61,15 @@ class WorthLaw:
     (delayed orders); Arrow, Harris and Marschak 1951, "Optimal inventory policy".
     """
 
-    item_orders: float = gain(8.0, "orders: weight of an item's prior", (2.0, 40.0), log=True, allowed=(0.1, inf))
+    item_orders: float = gain(6.0, "orders: weight of an item's prior", (2.0, 40.0), log=True, allowed=(0.1, inf))
     shop_orders: float = gain(4.0, "orders: weight of the shop's prior", (1.0, 20.0), log=True, allowed=(0.1, inf))
     conversion: float = gain(0.007, "orders per click without reviews", (0.003, 0.02), log=True, allowed=(1e-5, 1.0))
     proof: float = gain(0.236, "elasticity of conversion to 1 + reviews", (0.0, 0.4), allowed=(0.0, 1.0))
     elasticity: float = gain(2.62, "of conversion to the price, its sign turned", (1.5, 4.0), allowed=(0.0, 10.0))
     charges: float = gain(0.1, "share of revenue: commission and returns", (0.0, 0.25), allowed=(0.0, 0.9))
     flywheel: float = gain(0.5, "orders later per order, were all clicks organic", (0.0, 2.0), allowed=(0.0, inf))
-    review: float = gain(0.06, "lift of orders per order without reviews", (0.0, 0.2), allowed=(0.0, inf))
-    lumps: float = gain(3.0, "variance of demand over its mean", (0.5, 10.0), log=True, allowed=(0.01, inf))
+    review: float = gain(0.04, "lift of orders per order without reviews", (0.0, 0.2), allowed=(0.0, inf))
+    lumps: float = gain(4.0, "variance of demand over its mean", (0.5, 10.0), log=True, allowed=(0.01, inf))
     optimism: float = gain(0.0, "posterior standard deviations", (-1.0, 1.0), allowed=(-1.0, inf))
 
     def __post_init__(self) -> None:
