@@ -89,8 +89,10 @@ class Predictive:
         outlook = look_ahead(view, notes, paid, self.market)
         notes = notes._replace(stock=self._stock(view, before, counts, notes, outlook))
         trust = self.law.known(counts.paid.sum(axis=1, keepdims=True) - notes.eve_paid)
-        price = trust * self._price(view, counts, notes)
-        goods = self._goods(view, counts, notes, outlook, price)
+        sale = np.log1p(-view[Global.OWN_PROMOTION])[:, None]
+        usual = trust * self._price(view, counts, notes, 0.0 * sale)
+        price = trust * self._price(view, counts, notes, sale)
+        goods = self._goods(view, counts, notes, outlook, usual, sale + price - usual)
         conversion = self.worth.conversions(goods)
         spare = self.worth.spare(goods, conversion)
         value = self.worth.value(goods, conversion, spare)
@@ -145,14 +147,23 @@ class Predictive:
             stock = np.where(new, first_stock(view, counts, daily), stock)
         return stock
 
-    def _price(self, view: ObservationView, counts: Counts, notes: Notes) -> FloatArray:
-        """ln(price / plan's) to be had, shape (n, 1)."""
-        margin = np.clip(view[PerListing.UNIT_MARGIN], *_MARGINS)
+    def _price(self, view: ObservationView, counts: Counts, notes: Notes, sale: FloatArray) -> FloatArray:
+        """ln(price / plan's) to be had where the plan's own promotion moves it by `sale` [ln], shapes (n, 1)."""
+        margin = np.clip(1.0 - (1.0 - view[PerListing.UNIT_MARGIN]) * np.exp(-sale), *_MARGINS)
         weight = (counts.orders + 1.0) * np.expm1(view[PerListing.ORDER_VALUE]) + _LEAST
         return self.markup.correction(margin, weight, notes.spare, self.worth.elasticity, self.worth.charges)
 
-    def _goods(self, view: ObservationView, counts: Counts, notes: Notes, outlook: Outlook, price: FloatArray) -> Goods:
-        """What is known of the listings at ln(price / plan's) of `price`, shape (n, 1)."""
+    def _goods(
+        self,
+        view: ObservationView,
+        counts: Counts,
+        notes: Notes,
+        outlook: Outlook,
+        price: FloatArray,
+        sale: FloatArray,
+    ) -> Goods:
+        """What is known of the listings where the plan's prices move by `price` [ln], and in the coming hour by `sale`
+        beyond that, shapes (n, 1)."""
         margin = np.clip(view[PerListing.UNIT_MARGIN], *_MARGINS)
         gap = view[PerListing.PRICE_GAP]
         wait = np.where(view[PerListing.INCOMING] > 0.0, self.horizon.arrival_days, self.horizon.reorder_days)
@@ -163,7 +174,7 @@ class Predictive:
             matured_clicks=np.expm1(view[PerListing.MATURED_CLICKS]),
             early_clicks=notes.eve_clicks,
             raised=self.horizon.recall * (gap.mean(axis=1, keepdims=True) - _USUAL_GAP) + price,
-            sale=np.log1p(-view[Global.OWN_PROMOTION])[:, None],
+            sale=sale,
             reviews=np.maximum(view[PerListing.FEW_REVIEWS], 1e-3) ** -2 - 1.0,
             stars=np.log(np.maximum(view[PerListing.RATING] + 4.0, 1.0) / self.market.reference_rating),
             price_gap=gap,

@@ -22,8 +22,8 @@ class MarkupLaw:
     "Optimal dynamic pricing of inventories with stochastic demand".
     """
 
-    approach: float = gain(1.0, "share of the way to the best price", (0.0, 1.2), allowed=(0.0, 2.0))
-    scarcity: float = gain(0.4, "ln price where all goods are short", (0.0, 1.0), allowed=(0.0, 2.0))
+    approach: float = gain(0.7, "share of the way to the best price", (0.0, 1.2), allowed=(0.0, 2.0))
+    scarcity: float = gain(0.5, "ln price where all goods are short", (0.0, 1.0), allowed=(0.0, 2.0))
     farthest: float = gain(0.2, "ln price: largest correction", (0.0, 0.22), allowed=(0.0, 2.0))
 
     def __post_init__(self) -> None:

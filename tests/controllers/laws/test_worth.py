@@ -104,7 +104,7 @@ def test_a_sale_gives_margin_for_conversion() -> None:
 
 def test_the_markup_is_the_best_one() -> None:
     """No price leaves more of (price net of charges - cost) x price^-elasticity."""
-    law = MarkupLaw(scarcity=0.0, farthest=2.0)
+    law = MarkupLaw(approach=1.0, scarcity=0.0, farthest=2.0)
     price = np.linspace(1.0, 4.0, 30_001)
     for elasticity, charges in ((2.62, 0.0), (1.8, 0.1), (3.5, 0.2)):
         best = price[np.argmax(((1.0 - charges) * price - 1.0) * price**-elasticity)]
