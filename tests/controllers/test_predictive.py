@@ -131,6 +131,13 @@ def test_a_listing_about_to_run_out_is_bid_less() -> None:
     assert (scarce[[0, 2]] >= full[[0, 2]] - 1e-6).all()
 
 
+def test_a_sale_is_not_discounted_twice() -> None:
+    """Where the plan's own promotion leaves less than the best margin, the price moves up against it, not down."""
+    actor = Predictive(law=PredictiveLaw(trust=0.0))
+    usual, sale = (run(actor, some_plans(1), hours(own_promotion=share))[0][1, 0, -1] for share in (0.0, 0.1))
+    assert sale < usual - 0.05  # a negative discount action raises the price
+
+
 @cache
 def watched() -> tuple[list[Memory], list[Any]]:
     """Three days of 32 stores: the actor's memory, and what truly was, before every hour."""
