@@ -5,6 +5,7 @@ from .constrained import DualPacing, MinPacing, MultiPid
 from .feedback import PidPacing, ValuePid, Waterlevel
 from .laws import DayPurse, Gain, PacingLaw, Shelf, ValueLaw
 from .participation import SmartPacing, Throttle
+from .predictive import Predictive
 from .registry import CONTROLLERS, controller_gains, make_controller
 from .trim import Trim
 
@@ -19,6 +20,7 @@ __all__ = [
     "OpenLoop",
     "PacingLaw",
     "PidPacing",
+    "Predictive",
     "RandomActions",
     "Shelf",
     "SmartPacing",

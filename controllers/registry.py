@@ -17,15 +17,19 @@ from .laws import (
     DualReturnLaw,
     Gain,
     LayersLaw,
+    MarkupLaw,
     MinReturnLaw,
     PacingLaw,
+    PredictiveLaw,
     RoiLaw,
     ThrottleLaw,
     ValueLaw,
     WaterlevelLaw,
+    WorthLaw,
     gains_of,
 )
 from .participation import Chance, SmartPacing, Throttle
+from .predictive import Horizon, Predictive
 from .trim import Trim
 
 
@@ -49,6 +53,7 @@ _RECIPES: Mapping[str, _Recipe] = {
     "dual_pacing": _Recipe((ValueLaw, DualBudgetLaw, DualReturnLaw, Trim), DualPacing),
     "min_pacing": _Recipe((ValueLaw, DualBudgetLaw, MinReturnLaw, Trim), MinPacing),
     "value_pid": _Recipe((ValueLaw, PacingLaw, Trim), ValuePid),
+    "mpc": _Recipe((WorthLaw, PredictiveLaw, MarkupLaw, Horizon), Predictive),
 }
 CONTROLLERS = tuple(_RECIPES)
 
