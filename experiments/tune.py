@@ -18,8 +18,8 @@ from .tuning import Tuning, read_tuning
 from .tuning_gains import write_gains
 from .tuning_report import draw_history, history, print_table, write_json
 from .tuning_search import prepare, store_hours
-from .tuning_verdict import Verdict, judge
-from .tuning_workers import rescore_all, search_all
+from .tuning_verdict import Verdict, fresh_store_hours, judge
+from .tuning_workers import carry_out
 
 
 def run(config: DictConfig) -> None:
@@ -50,16 +50,16 @@ def command() -> str:
 
 def _work(setting: Setting, tuning: Tuning, studies: dict[str, Study]) -> None:
     with progress_bars(setting) as bars:
-        tasks = {name: bars.add_task(f"tune {name}", total=tuning.budget) for name in studies}
+        tasks = {name: bars.add_task(f"tune {name}", total=tuning.budget + tuning.fresh_budget) for name in studies}
 
         def tell() -> None:
             for name, study in studies.items():
-                bars.update(tasks[name], completed=store_hours(study.get_trials(deepcopy=False)))
+                done = store_hours(study.get_trials(deepcopy=False)) + fresh_store_hours(study)
+                bars.update(tasks[name], completed=done)
 
-        search_all(tuning, tell)
-        task = bars.add_task("finalists on fresh stores", total=None)
-        rescore_all(tuning, lambda: None)
-        bars.update(task, total=1, completed=1)
+        carry_out(tuning, tell)
+        for task in tasks.values():
+            bars.update(task, completed=tuning.budget + tuning.fresh_budget)
 
 
 def _write(setting: Setting, tuning: Tuning, verdicts: Sequence[Verdict]) -> None:

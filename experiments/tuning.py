@@ -48,8 +48,17 @@ class Tuning:
     @property
     def budget(self) -> int:
         """Store-hours that the search of one controller may take."""
-        days = sum(population.scenario.days for population in self.populations)
-        return self.trials * self.stores * days * HOURS_PER_DAY
+        return self.trials * self.stores * self._hours
+
+    @property
+    def fresh_budget(self) -> int:
+        """Store-hours that the finalists of one controller may take on fresh stores."""
+        return self.finalists * self.fresh * self._hours
+
+    @property
+    def _hours(self) -> int:
+        """Hours of a store's plans in all scenarios."""
+        return sum(population.scenario.days for population in self.populations) * HOURS_PER_DAY
 
     def ground(self) -> Ground:
         """The stores of the search, in chunks."""

@@ -96,6 +96,11 @@ def judge(search: Search, stores: int, count: int, rng: np.random.Generator) -> 
     )
 
 
+def fresh_store_hours(study: Study) -> int:
+    """Store-hours that finalists took so far."""
+    return sum(int(one["store_hours"]) for name, one in study.user_attrs.items() if name.startswith(f"{_KEPT}/"))
+
+
 def _key(trial: FrozenTrial, stores: int) -> str:
     return f"{_KEPT}/{stores}/{trial.number}"
 

@@ -12,19 +12,44 @@ from .tuning_search import work
 from .tuning_verdict import rescore
 
 Alive = Callable[[], bool]
-Task = Callable[[Tuning, Sequence[str], Alive], None]
 Tell = Callable[[], None]
 T = TypeVar("T")
 
 
-def search_all(tuning: Tuning, tell: Tell) -> None:
-    """Use up the budget of every search. Raises: ValueError: gains in place that cannot be run."""
-    _side_by_side(_search, tuning, tell)
+def carry_out(tuning: Tuning, tell: Tell) -> None:
+    """Use up the budget of every search, then run the finalists of each on fresh stores.
+
+    Each process begins with controllers of its own and then helps with the others'.
+
+    Args:
+        tell: called now and then while they work.
+    Raises: ValueError: gains in place that cannot be run.
+    """
+    names = tuning.controllers
+    if tuning.workers == 1:
+        for task in (_search, _rescore):
+            task(tuning, names, partial(_told, tell))
+            tell()
+        return
+    orders = [_from(names, i * len(names) // tuning.workers) for i in range(tuning.workers)]
+    with ProcessPoolExecutor(tuning.workers, mp_context=get_context("spawn"), initializer=_deaf) as pool:
+        try:
+            for task in (_search, _rescore):
+                _wait({pool.submit(task, tuning, order, _has_parent) for order in orders}, tell)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in (pool._processes or {}).values():
+                process.terminate()
+            raise
 
 
-def rescore_all(tuning: Tuning, tell: Tell) -> None:
-    """Run every search's finalists on fresh stores."""
-    _side_by_side(_rescore, tuning, tell)
+def _wait(pending: set[Future[None]], tell: Tell) -> None:
+    """Until all are done; an error ends the waiting for the others."""
+    while pending:
+        done, pending = wait(pending, timeout=0.5)
+        for future in done:
+            future.result()
+        tell()
 
 
 def _search(tuning: Tuning, controllers: Sequence[str], alive: Alive) -> None:
@@ -43,33 +68,6 @@ def _has_parent() -> bool:
     """False in a worker whose parent is gone."""
     parent = parent_process()
     return parent is None or parent.is_alive()
-
-
-def _side_by_side(task: Task, tuning: Tuning, tell: Tell) -> None:
-    """Each worker begins with controllers of its own and then helps with the others'.
-
-    Args:
-        tell: called now and then while they work.
-    """
-    names = tuning.controllers
-    if tuning.workers == 1:
-        task(tuning, names, partial(_told, tell))
-        tell()
-        return
-    orders = [_from(names, i * len(names) // tuning.workers) for i in range(tuning.workers)]
-    with ProcessPoolExecutor(tuning.workers, mp_context=get_context("spawn"), initializer=_deaf) as pool:
-        pending: set[Future[None]] = {pool.submit(task, tuning, order, _has_parent) for order in orders}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=0.5)
-                for future in done:
-                    future.result()
-                tell()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in (pool._processes or {}).values():
-                process.terminate()
-            raise
 
 
 def _told(tell: Tell) -> bool:
