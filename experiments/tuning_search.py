@@ -8,7 +8,7 @@ it saves pays for further trials: the budget is counted in store-hours, so every
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from merchantgym.controllers import make_controller
 from .statistics import Floats
 from .tuning_gains import rounded, searched_gains
 from .tuning_ground import Ground, share
-from .tuning_sampler import KeyedSampler
+from .tuning_sampler import KeyedSampler, score_of
 
 HOPELESS = 1.645  # [standard errors] behind the best so far, paired by store: 5 % of equals are lost at a chunk's end
 _MOST_TRIALS = 50  # for each that the budget would pay in full: ends a search in which nothing can be built
@@ -56,7 +56,7 @@ class Search:
 
     def open(self) -> Study:
         """The study, made where there is none."""
-        sampler: BaseSampler = KeyedSampler(self.space, self.within(), self.seed, self.controller)
+        sampler: BaseSampler = KeyedSampler(self.space, self.seed, self.controller)
         return optuna.create_study(
             storage=RDBStorage(self.storage),
             study_name=self.study,
@@ -190,8 +190,3 @@ def ranked(study: Study) -> list[FrozenTrial]:
     """The trials that met all stores, the highest score first, the earlier of equals."""
     whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted(whole, key=lambda trial: (-score_of(trial), trial.number))
-
-
-def score_of(trial: FrozenTrial) -> float:
-    """Mean uplift of a trial as a share; -inf where it has none."""
-    return -inf if trial.value is None else float(trial.value)

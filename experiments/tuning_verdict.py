@@ -12,7 +12,8 @@ from merchantgym.controllers import make_controller
 
 from .statistics import Floats, Interval, mean_interval
 from .tuning_ground import Ground, share
-from .tuning_search import Search, ranked, score_of, store_hours
+from .tuning_sampler import score_of
+from .tuning_search import Search, ranked, store_hours
 
 _KEPT = "fresh"  # begins the names under which a study keeps what finalists earned on fresh stores
 
