@@ -17,7 +17,8 @@ from .tuning_gains import searched_gains, starting_gains, tunable
 from .tuning_ground import Ground, open_ground
 from .tuning_search import Search
 
-RUNGS = (4, 2, 1)  # chunks of a trial end after 1/4, 1/2 and all of its stores
+RUNGS = (16, 4, 1)  # chunks of a trial end after 1/16, 1/4 and all of its stores,
+LEAST_CHUNK = 16  # but not before so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +63,8 @@ class Tuning:
 
     def ground(self) -> Ground:
         """The stores of the search, in chunks."""
-        ends = sorted({0, *(self.stores // rung for rung in RUNGS)})
-        return open_ground(self.populations, self.planner, ends, self.tuning_seed)
+        ends = [self.stores // rung for rung in RUNGS if self.stores // rung >= LEAST_CHUNK or rung == 1]
+        return open_ground(self.populations, self.planner, [0, *ends], self.tuning_seed)
 
     def fresh_ground(self) -> Ground:
         """Training stores that the search never met."""

@@ -63,7 +63,8 @@ def write_gains(name: str, gains: Mapping[str, float], history: Sequence[str], f
 
     Args:
         gains: all of the controller's.
-        history: where the gains come from, a paragraph each; takes the place of what the file said of that.
+        history: where the gains come from, a paragraph each, indented ones being kept on one line; takes the place
+            of what the file said of that.
     Returns: the file.
     Raises: ValueError: gains that the controller refuses. OSError: the folder cannot be written.
     """
@@ -75,7 +76,7 @@ def write_gains(name: str, gains: Mapping[str, float], history: Sequence[str], f
     lines = _about(name, before)
     for i, paragraph in enumerate(history):
         told = f"{_HISTORY} {paragraph}" if i == 0 else f"# {paragraph}"
-        lines += wrap(told, 120, subsequent_indent="# ", break_long_words=False, break_on_hyphens=False)
+        lines += [told] if paragraph.startswith(" ") else wrap(told, 120, subsequent_indent="# ")
     lines += [f"name: {name}", "gains:"]
     lines += [f"  {gain}: {_number(value)} # {said.get(gain, known[gain].unit)}" for gain, value in gains.items()]
     write_whole("\n".join(lines) + "\n", path)

@@ -50,7 +50,7 @@ def print_table(tuning: Tuning, verdicts: Sequence[Verdict], console: Console) -
             _two_lines(verdict.uplift, "bold"),
             f"{verdict.uplift_cny:+,.1f}",
             _two_lines(verdict.gain, colour) if verdict.gain != Interval(0.0, 0.0, 0.0) else Text("in place", "dim"),
-            f"{verdict.optimism:+.2%}\n± {verdict.optimism_error:.2%}",
+            f"{_percent(verdict.optimism)}\n± {100 * verdict.optimism_error:.2f} %",
         )
     table.width = min(WIDTH, Measurement.get(console, console.options.update(max_width=WIDTH), table).maximum)
     console.print(table, crop=False)
@@ -89,22 +89,26 @@ def draw_history(verdicts: Sequence[Verdict], path: Path) -> None:
 
 def history(tuning: Tuning, verdict: Verdict, command: str) -> list[str]:
     """Where gains come from, in words, for the head of a controller's file."""
-    uplift, gain = verdict.uplift, verdict.gain
-    found = (
-        "none of which was better than the gains in place"
-        if gain == Interval(0.0, 0.0, 0.0)
-        else f"{gain.mean:+.2%} over the gains before [{gain.low:+.2%}, {gain.high:+.2%}]"
-    )
+    count, hours = verdict.whole_trials + verdict.pruned_trials, f"{verdict.store_hours / 1e6:.1f} million store-hours"
+    where = f"on {tuning.stores:,} training stores of {', '.join(tuning.scenarios)} under the {tuning.planner} planner"
+    kept = verdict.gain == Interval(0.0, 0.0, 0.0)
+    begins = f"none of {count} others ({hours}) was better" if kept else f"the best of {count} trials ({hours})"
+    before = "" if kept else f", {_percent(verdict.gain.mean)} {_ends(verdict.gain)} over the gains before"
     return [
-        f"{verdict.whole_trials + verdict.pruned_trials} trials on {tuning.stores:,} training stores of "
-        f"{', '.join(tuning.scenarios)} under the {tuning.planner} planner's plans, "
-        f"{verdict.store_hours / 1e6:.1f} million store-hours, {found}.",
-        f"On {tuning.fresh:,} fresh training stores {uplift.mean:+.2%} over the plan as written "
-        f"[{uplift.low:+.2%}, {uplift.high:+.2%}], {verdict.uplift_cny:+,.0f} CNY per store. Found by:",
+        f"{begins} {where}.",
+        f"On {tuning.fresh:,} fresh training stores {_percent(verdict.uplift.mean)} {_ends(verdict.uplift)} over the "
+        f"plan as written, {verdict.uplift_cny:+,.0f} CNY per store{before}. Found by:",
         f"  {command}",
     ]
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:+.2f} %"
+
+
+def _ends(interval: Interval) -> str:
+    return f"[{_percent(interval.low)}, {_percent(interval.high)}]"
+
+
 def _two_lines(interval: Interval, style: str) -> Text:
-    ends = Text(f"[{interval.low:+.2%}, {interval.high:+.2%}]", "dim")
-    return Text("\n").join([Text(f"{interval.mean:+.2%}", style), ends])
+    return Text("\n").join([Text(_percent(interval.mean), style), Text(_ends(interval), "dim")])
