@@ -76,7 +76,9 @@ def write_gains(name: str, gains: Mapping[str, float], history: Sequence[str], f
     lines = _about(name, before)
     for i, paragraph in enumerate(history):
         told = f"{_HISTORY} {paragraph}" if i == 0 else f"# {paragraph}"
-        lines += [told] if paragraph.startswith(" ") else wrap(told, 120, subsequent_indent="# ")
+        lines += (
+            [told] if paragraph.startswith(" ") else wrap(told, 120, subsequent_indent="# ", break_on_hyphens=False)
+        )
     lines += [f"name: {name}", "gains:"]
     lines += [f"  {gain}: {_number(value)} # {said.get(gain, known[gain].unit)}" for gain, value in gains.items()]
     write_whole("\n".join(lines) + "\n", path)

@@ -85,14 +85,24 @@ def prepare(search: Search, what: Mapping[str, Any]) -> Study:
             )
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-    kept = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
-    if not any(trial.user_attrs.get("start") == dict(search.start) for trial in kept):
+    if in_place(search, study) is None:
         study.enqueue_trial(search.within(), user_attrs={"start": dict(search.start)})
     return study
 
 
+def in_place(search: Search, study: Study) -> FrozenTrial | None:
+    """The first trial, whole or still queued, that tries the gains in place; None where there is none."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING)):
+        tried = trial.user_attrs.get("gains", trial.user_attrs.get("start"))
+        if tried == dict(search.start):
+            return trial
+    return None
+
+
 def work(search: Search, ground: Ground, alive: Callable[[], bool] = lambda: True) -> None:
     """Run trials until the budget of the search is used up, by this process and any other.
+
+    The gains in place are tried whatever the budget says: they may have changed since it was used up.
 
     Args:
         alive: asked after every chunk; False ends the work at once.
@@ -101,11 +111,13 @@ def work(search: Search, ground: Ground, alive: Callable[[], bool] = lambda: Tru
     study, most = search.open(), _MOST_TRIALS * max(1, search.budget // ground.whole)
     while alive():
         trials = study.get_trials(deepcopy=False)
-        running = sum(trial.state == TrialState.RUNNING for trial in trials)
-        if store_hours(trials) + (running + 1) * ground.whole > search.budget or len(trials) >= most:
+        states = [trial.state for trial in trials]
+        taken = store_hours(trials) + states.count(TrialState.RUNNING) * ground.whole
+        used_up = taken + ground.whole > search.budget or len(trials) >= most
+        if used_up and TrialState.WAITING not in states:
             return
         trial = study.ask()
-        if _too_late(study, trial, ground, search.budget):
+        if "start" not in trial.user_attrs and _too_late(study, trial, ground, search.budget):
             study.tell(trial, state=TrialState.FAIL)
             return
         try:

@@ -13,7 +13,7 @@ from merchantgym.controllers import make_controller
 from .statistics import Floats, Interval, mean_interval
 from .tuning_ground import Ground, share
 from .tuning_sampler import score_of
-from .tuning_search import Search, ranked, store_hours
+from .tuning_search import Search, in_place, ranked, store_hours
 
 _KEPT = "fresh"  # begins the names under which a study keeps what finalists earned on fresh stores
 
@@ -40,21 +40,21 @@ class Verdict:
     best: Sequence[float]  # (n,) best score so far
 
 
-def finalists(study: Study, count: int) -> list[FrozenTrial]:
+def finalists(search: Search, study: Study, count: int) -> list[FrozenTrial]:
     """The gains in place and the best other whole trials, `count` in all where there are so many, the best first."""
-    whole = ranked(study)
-    start = max((trial for trial in whole if "start" in trial.user_attrs), key=lambda trial: trial.number)
-    chosen = [start]
+    whole, start = ranked(study), in_place(search, study)
+    chosen = [] if start is None else [start]
     for trial in whole:
         if len(chosen) < count and all(trial.user_attrs["gains"] != one.user_attrs["gains"] for one in chosen):
             chosen.append(trial)
-    return [trial for trial in whole if trial in chosen]
+    numbers = {trial.number for trial in chosen}
+    return [trial for trial in whole if trial.number in numbers]
 
 
 def rescore(search: Search, fresh: Ground, count: int, alive: Callable[[], bool] = lambda: True) -> None:
     """Run the finalists on fresh stores, those that were not yet, and keep with the study what they earned."""
     study = search.open()
-    for trial in finalists(study, count):
+    for trial in finalists(search, study, count):
         if not alive():
             return
         if _key(trial, len(fresh.chunks[0][0].opened)) not in study.user_attrs:
@@ -67,11 +67,11 @@ def rescore(search: Search, fresh: Ground, count: int, alive: Callable[[], bool]
 def judge(search: Search, stores: int, count: int, rng: np.random.Generator) -> Verdict:
     """Choose among the finalists by what they earned on so many fresh stores."""
     study = search.open()
-    final, kept = finalists(study, count), study.user_attrs
+    final, kept = finalists(search, study, count), study.user_attrs
     earned = {trial.number: kept[_key(trial, stores)] for trial in final}
     scores = {number: np.asarray(one["scores"]) for number, one in earned.items()}
     chosen = max(final, key=lambda trial: (scores[trial.number].mean(), -trial.number))
-    start = next(trial for trial in final if "start" in trial.user_attrs)
+    start = next(trial for trial in final if trial.user_attrs["gains"] == dict(search.start))
     searched, again = np.asarray(final[0].user_attrs["scores"]), scores[final[0].number]
     trials = study.get_trials(deepcopy=False)
     spent, best = _history(trials)
