@@ -13,6 +13,8 @@ from .table import OPEN_LOOP
 
 RIVAL = "value_pid"
 """Executor that the probability of improvement refers to."""
+FEN = 0.01
+"""Least money that something is a share of [CNY]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,8 @@ class Bounded:
         gained = tuple(values[:, :, :stores] - no_ads[:, None, :] for values in profit)
         whole = _means(draws, [possible[:, None, :]])
         part = _means(draws, gained)
-        return cls(draws, gained, possible, Estimates(part.value / whole.value, part.drawn / whole.drawn))
+        share = Estimates(*(a / np.maximum(b, FEN) for a, b in ((part.value, whole.value), (part.drawn, whole.drawn))))
+        return cls(draws, gained, possible, share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +111,8 @@ class Analysis:
     def gain(self, e: int) -> Floats:
         """Each store's gain over the plan as written, in units of what that earned in the scenario, (S, seeds, N)."""
         written = self.profit[self.plan]
-        gain: Floats = (self.profit[e] - written) / np.abs(written.mean(axis=(1, 2), keepdims=True))
+        scale = np.abs(written.mean(axis=(1, 2), keepdims=True))
+        gain: Floats = (self.profit[e] - written) / np.maximum(scale, FEN)
         return gain
 
 
@@ -120,7 +124,7 @@ def _means(draws: Resamples, values: Sequence[Floats]) -> Estimates:
 
 def _relative(values: Floats, reference: Floats) -> Floats:
     """Differences to the reference as a share of its size."""
-    relative: Floats = (values - reference) / np.abs(reference)
+    relative: Floats = (values - reference) / np.maximum(np.abs(reference), FEN)
     return relative
 
 
