@@ -90,8 +90,9 @@ class Ranking:
         return self.cells[self.scenarios.index(scenario) * len(self.summaries) + self.executors.index(executor)]
 
     def of(self, scenario: str) -> list[Cell]:
-        """The executors of a scenario, the highest profit first."""
-        return sorted((self.cell(scenario, name) for name in self.executors), key=lambda cell: cell.rank)
+        """The executors of a scenario, the best and the highest profit first."""
+        cells = [self.cell(scenario, name) for name in self.executors]
+        return sorted(cells, key=lambda cell: (not cell.best, cell.rank))
 
 
 def rank(planner: str, scores: Sequence[ScenarioScores], kinds: Mapping[str, Kind], seed: int) -> Ranking:
