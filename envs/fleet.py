@@ -156,7 +156,7 @@ class Fleet:
         return self.observation
 
     def amend_budget(self, rows: Rows, budget: FloatArray) -> None:
-        """The merchant changes the money of running plans; what is spent stays spent, and a day grants no more than all.
+        """The merchant changes the money of running plans; what is spent stays spent, a day grants no more than all.
 
         Args:
             rows: (n,) slots.
