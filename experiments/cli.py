@@ -29,6 +29,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "train": Verb("merchantgym.experiments.train", "train a policy on the training stores"),
+    "tune": Verb("merchantgym.experiments.tune", "search the gains of controllers on the training stores"),
     "evaluate": Verb("merchantgym.experiments.evaluate", "score one planner and executor on held-out stores"),
     "compare": Verb("merchantgym.experiments.compare", "train, score and rank all planners and executors"),
     "export": Verb("merchantgym.experiments.export", "write a trained policy as a checked ONNX bundle"),
