@@ -2,10 +2,10 @@
 
 Every number is paired: all executors ran the same plans on the same stores under the same chance. In a scenario each
 executor is held against the plan as written (`uplift`, relative to what that earned on average) and against the best
-other controller. p-values are two-sided, from the bootstrap's standard error, and adjusted by Holm over the executors
-of the scenario: the chance of a single false star among all of a scenario is 5 %. The best executor of a scenario has
-the highest mean profit; tied with it is whoever is not significantly worse (Hsu 1996, "Multiple Comparisons",
-comparison with the best). It is picked on the stores it is measured on, so its lead errs on the high side.
+other controller. p-values are two-sided, of a sign-flip test over stores (see `statistics_families`), adjusted by Holm
+over the executors of the scenario: the chance of a single false star among all of a scenario is 5 %. The best executor
+of a scenario has the highest mean profit; tied with it is whoever is not significantly worse (Hsu 1996, "Multiple
+Comparisons", comparison with the best). It is picked on the stores it is measured on, so its lead errs on the high side.
 
 The share of the bound is (profit - no ads) / (upper bound - no ads), both summed over stores: 0 is what the shop earns
 without advertising, 1 what no executor of the plan can exceed.
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .ranking_estimates import RIVAL, Analysis, Marks, ScenarioScores
-from .resampling import Estimates, Profile, profile
+from .resampling import Estimates, profile
 from .statistics import Interval, iqm
+from .statistics_profiles import Profile
 from .table import Kind
 
 __all__ = ["ALPHA", "Cell", "Marks", "Ranking", "ScenarioScores", "Summary", "rank"]

@@ -117,10 +117,10 @@ def _profiles(ax: Axes, ranking: Ranking) -> None:
     for name in reversed(ranking.executors):
         one, line = ranking.profiles[name], colour[name]
         if name in strong:
-            ax.fill_between(100 * one.marks, one.low, one.high, color=line, alpha=BAND, linewidth=0)
-            ax.plot(100 * one.marks, one.share, color=line, linewidth=2.2, zorder=4)
+            ax.fill_between(100 * one.scores, one.low, one.high, color=line, alpha=BAND, linewidth=0)
+            ax.plot(100 * one.scores, one.share, color=line, linewidth=2.2, zorder=4)
         else:
-            ax.plot(100 * one.marks, one.share, color=line, linewidth=1.2, linestyle=(0, (4, 1.5)), zorder=3)
+            ax.plot(100 * one.scores, one.share, color=line, linewidth=1.2, linestyle=(0, (4, 1.5)), zorder=3)
     score = "share of the bound" if ranking.bounded else "gain over the plan as written"
     ax.set(title="Stores that reach a score (colours as on the left)", xlabel=f"score: {score} [%]")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))

@@ -6,16 +6,15 @@ bootstrap of rows; resampled scenario by scenario, the common stores would be ta
 scenarios would look surer than it is. Training seeds are resampled as rows, see `statistics`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy import stats
 
-from .statistics import CHUNK, LEVEL, RESAMPLES, TRIM, Floats, Interval
-
-EQUAL = 1e-9
-"""Relative difference up to which numbers count as the same."""
+from .statistics import CHUNK, LEVEL, RESAMPLES, TRIM, Floats, Interval, ends, resampled
+from .statistics_profiles import Profile
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,14 @@ class Resamples:
     @cached_property
     def store_counts(self) -> Floats:
         """(m, N)."""
-        return self._counts(0, self.stores)
+        return np.concatenate([v for _, v in self._drawn(1)])
 
     def seed_counts(self, seeds: int) -> Floats:
         """(m, seeds); arms of equally many seeds are resampled alike, so that what they share cancels."""
-        return self._counts(seeds, seeds)
+        return np.ones((self.count, 1)) if seeds == 1 else np.concatenate([w for w, _ in self._drawn(seeds)])
 
-    def _counts(self, purpose: int, n: int) -> Floats:
-        rng = np.random.default_rng((self.seed, purpose))
-        return rng.multinomial(n, np.full(n, 1.0 / n), size=self.count).astype(np.float64)
+    def _drawn(self, seeds: int) -> Iterator[tuple[Floats, Floats]]:
+        return resampled((seeds, self.stores), np.random.default_rng(self.seed), self.count)
 
     def means(self, values: Floats) -> Floats:
         """Mean of values (..., seeds, N) over seeds and stores in every resample, (m, ...)."""
@@ -83,18 +81,10 @@ class Estimates:
         """Mean along the first axis, at a place in the others."""
         return Estimates(self.value.mean(axis=0), self.drawn.mean(axis=1)).at(*place)
 
-    def chance(self, s: int, e: int, other: int) -> float:
-        """Two-sided p-value of `less`, by the standard error of its resamples, which are about normal."""
-        gap, scale = float(self.value[s, e] - self.value[s, other]), EQUAL * float(np.abs(self.value[s]).max())
-        error = float((self.drawn[:, s, e] - self.drawn[:, s, other]).std())
-        if error <= scale:
-            return 1.0 if abs(gap) <= scale else 0.0
-        return float(2.0 * stats.norm.sf(abs(gap) / error))
 
-
-def interval(estimate: float, drawn: Floats, level: float = LEVEL) -> Interval:
-    """An estimate with the percentile interval of its resamples (m,)."""
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+def interval(estimate: float, drawn: Floats) -> Interval:
+    """An estimate with the 95 % percentile interval of its resamples (m,)."""
+    low, high = np.quantile(drawn, ends(LEVEL))
     return Interval(estimate, float(low), float(high))
 
 
@@ -104,27 +94,13 @@ def ranks(means: Floats) -> Floats:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class Profile:
-    """Share of stores, scenarios counting alike, on which a score is reached: a performance profile.
-
-    Source: Dolan and More 2002; Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
-    precipice", section 4.2.
-    """
-
-    marks: Floats  # (T,) scores, ascending
-    share: Floats  # (T,) of stores that reach it
-    low: Floats  # (T,) pointwise 95 % band
-    high: Floats
-
-
 def profile(gained: Floats, possible: Floats, marks: Floats, draws: Resamples) -> Profile:
-    """A performance profile of gained / possible, which need not be divided: that may be next to nothing.
+    """Performance profile of gained / possible, scenarios alike; not divided, for that may be next to nothing.
 
     Args:
         gained: (S, seeds, N). possible: (S, 1, N) or what broadcasts to it.
         marks: (T,) scores, ascending.
     """
     share = np.stack([(gained >= mark * possible).mean(axis=0) for mark in marks])  # (T, seeds, N)
-    low, high = np.quantile(draws.means(share), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    low, high = np.quantile(draws.means(share), ends(LEVEL), axis=0)
     return Profile(marks, share.mean(axis=(1, 2)), low, high)

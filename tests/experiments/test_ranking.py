@@ -77,8 +77,8 @@ def test_share_of_the_bound(known: Ranking) -> None:
     assert shares["sure"].mean == pytest.approx((250 / 400 + 220 / 400) / 2)
     assert (shares["sure"].low, shares["sure"].high) == pytest.approx((shares["sure"].mean,) * 2)
     profile = known.profiles["open_loop"]
-    assert profile.share[profile.marks < 0.499] == pytest.approx(1.0)
-    assert profile.share[profile.marks > 0.501] == pytest.approx(0.0)
+    assert profile.share[profile.scores < 0.499] == pytest.approx(1.0)
+    assert profile.share[profile.scores > 0.501] == pytest.approx(0.0)
     assert usual(marked=False).summaries[0].share is None
 
 
