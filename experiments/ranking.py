@@ -5,7 +5,7 @@ executor is held against the plan as written (`uplift`, relative to what that ea
 other controller. p-values are two-sided, of a sign-flip test over stores (see `statistics_families`), adjusted by Holm
 over the executors of the scenario: the chance of a single false star among all of a scenario is 5 %. The best executor
 of a scenario has the highest mean profit; tied with it is whoever is not significantly worse (Hsu 1996, "Multiple
-Comparisons", comparison with the best). It is picked on the stores it is measured on, so its lead errs on the high side.
+Comparisons", comparison with the best). It is picked on the stores it is measured on, so its lead errs high.
 
 The share of the bound is (profit - no ads) / (upper bound - no ads), both summed over stores: 0 is what the shop earns
 without advertising, 1 what no executor of the plan can exceed.
