@@ -167,7 +167,10 @@ def _uplift(cell: Cell) -> str:
 def _winners(ranking: Ranking, scenario: str) -> str:
     best, *others = ranking.of(scenario)
     tied = [f"`{cell.executor}`" for cell in others if cell.tied]
-    lead = f"- **{scenario}**: `{best.executor}`, {_percent(best.uplift)} % over the plan as written"
+    lead = f"- **{scenario}**: `{best.executor}`, "
+    lead += (
+        "the plan as written" if best.executor == OPEN_LOOP else f"{_percent(best.uplift)} % over the plan as written"
+    )
     return lead + (f"; tied with {', '.join(tied)}" if tied else "; alone") + "."
 
 
@@ -178,7 +181,8 @@ def _reading(ranking: Ranking) -> str:
         "- Brackets are 95 % intervals by the bootstrap. A store is resampled in all scenarios at once, since it lives "
         "in several of them.",
         "- **Uplift**: mean profit over that of the plan as written (`open_loop`), paired store by store.",
-        "- **Rank**: by mean profit within a scenario; the mean rank takes all scenarios alike.",
+        "- **Rank**: by mean profit within a scenario; the mean rank takes all scenarios alike. Chance shuffles those "
+        "who are nearly equal, so the intervals of first and last lean towards the middle.",
         "- **Typical store's gain**: interquartile mean over stores and scenarios of a store's gain over the plan as "
         "written, in percent of the scenario's mean. Where it is far below the uplift, a few stores make the uplift.",
         f"- **Stars and ties**: two-sided, adjusted by Holm's method within a scenario, at {ALPHA:.0%}. The best is "
