@@ -141,8 +141,7 @@ def test_a_run_of_the_same_name_reads_what_is_finished(here: Path, scored: list[
 def test_what_a_result_depends_on_makes_it_anew(here: Path, scored: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     quiet = ("quiet=true", "tracking.enabled=false", "bound=false", "scenarios=[steady]")
     assert compare(*quiet) == 0
-    market = "market.auction.reserve_price.value=0.02"
-    for word in ("seed=1", "population_seed=1", "hosting=own_shop", "stores=5", "planners=[default]", market):
+    for word in ("seed=1", "hosting=own_shop", "planners=[default]"):
         scored.clear()
         assert compare(*quiet, word) == 0
         assert scored == ["open_loop", "pid"], word
