@@ -57,6 +57,17 @@ def test_ties_are_with_the_best_alone(known: Ranking) -> None:
     assert near.summaries[1].tied == ("steady",)
 
 
+def test_a_star_among_many_is_harder_to_earn() -> None:
+    """The same gain, 2.3 standard errors of 100 CNY of noise on 40 stores, alone and among four that gain nothing."""
+    gain = 37.0 + NOISE
+    alone = ranked([scenario("steady", pid=gain)]).cell("steady", "pid")
+    four = {f"null{i}": np.roll(NOISE, i) for i in range(4)}
+    among = ranked([scenario("steady", pid=gain, **four)]).cell("steady", "pid")
+    assert alone.starred
+    assert not among.starred
+    assert among.p == pytest.approx(5 * alone.p)
+
+
 def test_the_best_other_is_a_controller_and_not_oneself(known: Ranking) -> None:
     lead = known.cell("tight_budget", "loud")
     assert (lead.best_other, lead.vs_best_other and lead.vs_best_other.mean) == ("sure", pytest.approx(40.0))
