@@ -1,0 +1,103 @@
+"""Filters for many stores at once: a linear Gaussian state, and a test whether it has jumped."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .beliefs import NONE, Change
+from .engines.layout import FloatArray
+
+_FURTHEST = 4.0  # [ln] a surprise beyond it counts as this much
+
+
+class Tracks(NamedTuple):
+    """Two hypotheses about the same state of dimension d: nothing happened, and it jumped at `supposed`.
+
+    Axes: store n, hypothesis 2, then whatever is tracked side by side (channels, or nothing).
+    """
+
+    mean: FloatArray  # (n, 2, ..., d)
+    cov: FloatArray  # (n, 2, ..., d, d)
+    page: FloatArray  # (n, 5) log-likelihood ratio, supposed hour; last alarm: noticed, onset, size
+
+
+def start_tracks(mean: FloatArray, cov: FloatArray) -> Tracks:
+    """Both hypotheses at the prior, no alarm yet. Args: mean (n, ..., d); cov (n, ..., d, d)."""
+    page = np.tile([0.0, 0.0, NONE, NONE, 0.0], (len(mean), 1))
+    return Tracks(np.stack([mean, mean], axis=1), np.stack([cov, cov], axis=1), page)
+
+
+def predict(tracks: Tracks, persistence: FloatArray, noise: FloatArray, jump: FloatArray, hour: FloatArray) -> Tracks:
+    """One hour on; where the evidence for a jump has gone, the second hypothesis becomes: it jumps now.
+
+    Args:
+        persistence: (d,) share of each component that stays.
+        noise: (d,) [variance] that each gains.
+        jump: (d,) [variance] of a jump.
+        hour: (n,) [h] now.
+    """
+    mean = tracks.mean * persistence
+    cov = tracks.cov * (persistence[:, None] * persistence) + np.diag(noise)
+    fresh = tracks.page[:, 0] <= 0.0
+    mean[fresh, 1] = mean[fresh, 0]
+    cov[fresh, 1] = cov[fresh, 0] + np.diag(jump)
+    page = tracks.page.copy()
+    page[fresh, 0] = 0.0
+    page[fresh, 1] = hour[fresh]
+    return Tracks(mean, cov, page)
+
+
+def correct(
+    tracks: Tracks, row: FloatArray, surprise: FloatArray, variance: FloatArray, known: NDArray[np.bool_]
+) -> Tracks:
+    """What an observation tells of the state under either hypothesis, and of the hypotheses (Kalman 1960; Page 1954).
+
+    Args:
+        row: (n, 2, ..., d) change of the observation per unit of each component.
+        surprise: (n, 2, ...) observation less its prediction.
+        variance: (n, ...) of the observation's noise.
+        known: (n, ...) where there is an observation.
+    """
+    told = (tracks.cov @ row[..., None])[..., 0]
+    spread = (row * told).sum(axis=-1) + variance[:, None]
+    seen = known[:, None]
+    surprise = np.clip(surprise, -_FURTHEST, _FURTHEST)
+    gain = np.where(seen[..., None], told / spread[..., None], 0.0)
+    score = np.where(seen, -0.5 * (np.log(spread) + surprise**2 / spread), 0.0)
+    ratio = (score[:, 1] - score[:, 0]).reshape(len(score), -1).sum(axis=1)
+    page = tracks.page.copy()
+    page[:, 0] = np.maximum(page[:, 0] + ratio, 0.0)
+    mean = tracks.mean + gain * surprise[..., None]
+    return Tracks(mean, tracks.cov - gain[..., None] * told[..., None, :], page)
+
+
+def decide(tracks: Tracks, threshold: float, hour: FloatArray, size: FloatArray) -> Tracks:
+    """Where the evidence passes the threshold: it jumped, and the second hypothesis is believed from now on.
+
+    Args:
+        threshold: [log-likelihood ratio].
+        size: (n,) [ln] of the jump under the second hypothesis.
+    """
+    raised = tracks.page[:, 0] > threshold
+    mean, cov, page = tracks.mean.copy(), tracks.cov.copy(), tracks.page.copy()
+    mean[raised, 0] = mean[raised, 1]
+    cov[raised, 0] = cov[raised, 1]
+    page[raised, 2] = hour[raised]
+    page[raised, 3] = page[raised, 1]
+    page[raised, 4] = size[raised]
+    page[raised, 0] = 0.0
+    return Tracks(mean, cov, page)
+
+
+def change(tracks: Tracks, hour: FloatArray, lasting: float) -> Change:
+    """The last jump noticed; its alarm stays on for `lasting` hours."""
+    page = tracks.page
+    on = (page[:, 2] >= 0.0) & (hour - page[:, 2] < lasting)
+    return Change(
+        alarm=on.astype(np.float64),
+        evidence=page[:, 0].copy(),
+        onset=page[:, 3].copy(),
+        noticed=page[:, 2].copy(),
+        size=page[:, 4].copy(),
+    )
