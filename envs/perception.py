@@ -23,12 +23,12 @@ from .perception_counts import COUNTS, Reading, read
 from .perception_demand import DemandLaw, SurgeLaw, Surges, found_share, views_spread
 from .perception_filters import Tracks
 from .perception_rates import RateLaw, shrunk_rate
-from .perception_rivals import RivalLaw
+from .perception_rivals import AdHour, RivalLaw
 from .plan import PlanArrays
 from .store import HOURS_PER_DAY
 
 _HISTORY_HOURS = 168.0  # [h] of the report that counts begin with
-CLICK_LAW = RateLaw(store_spread=0.25, listing_spread=0.35, drift=0.04, half_life=240.0)
+CLICK_LAW = RateLaw(store_spread=0.25, listing_spread=0.35, drift=0.05, half_life=168.0)
 ORDER_LAW = RateLaw(store_spread=0.5, listing_spread=0.45, drift=0.05, half_life=2000.0)
 
 
@@ -62,8 +62,10 @@ class Perception:
     demand: DemandLaw = field(default_factory=DemandLaw)
     rivals: RivalLaw = field(default_factory=RivalLaw)
     surges: SurgeLaw = field(default_factory=SurgeLaw)
+    history_weight: float = 0.6  # of last week's counts: other bids, perhaps other prices; set on training stores
+    history_ease: float = 0.07  # [ln] by which clicks came easier with little advertising; set on training stores
     click_level: float = 0.0  # [ln] of the mean listing's click rate over the published one
-    order_level: float = 0.0  # [ln] of the mean listing's conversion over the published one
+    order_level: float = -0.15  # [ln] of the mean listing's conversion over the published one
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
         """Memory at the start of n plans: nothing seen yet.
@@ -133,14 +135,14 @@ class Perception:
         market = self.published
         gap = np.log(office.price / office.market_price)[None]
         rating = np.nan_to_num(office.rating, nan=market.reference_rating)[None]
-        matured = office.clicks * self._matured_share(24.0 * office.history_days)
+        matured = office.clicks * self._matured_share(24.0 * office.history_days)  # (K,)
         events = np.stack([office.clicks, office.impressions, office.orders, matured], axis=1)[None]
         proof = (office.reviews[None], rating, gap)
         clicks = shrunk_rate(events[..., 0], events[..., 1], self._click_prior(*proof), self.clicks)
         orders = shrunk_rate(events[..., 2], events[..., 3], self._order_prior(*proof), self.orders)
         tracks = self.rivals.start(market, 1)
         suggested = np.log(office.suggested_bid)
-        tracks = self.rivals.meet_suggestion(tracks, market, suggested[None])
+        tracks = self.rivals.meet_suggestion(tracks, suggested[None])
         return Beliefs(
             hour=np.zeros(1),
             click_rate=clicks,
@@ -165,7 +167,8 @@ class Perception:
         requests = (ads + (impressions - ads) / found_share(now.rank, market)) / _HISTORY_HOURS
         rivals = Tracks(blank.rival_mean, blank.rival_cov, blank.rival_page)
         rivals = self.rivals.meet_history(rivals, market, now.price)
-        events = now.counts[..., [2, 0, 4, 5]]
+        events = now.counts[..., [2, 0, 4, 5]] * self.history_weight
+        events[..., 1] *= np.exp(self.history_ease)
         return blank._replace(
             scale=scale,
             events=events,
@@ -213,24 +216,35 @@ class Perception:
         return tracks, self.surges.update(surges, hour, views, traffic, demand, dispersion, now.listed)
 
     def _watch_rivals(self, before: Recollection, now: Reading, fresh: FloatArray, hour: FloatArray) -> Tracks:
-        clicks = fresh[..., 3]
-        total = clicks.sum(axis=1)
-        bid = np.log(np.maximum(now.bid, 1e-6))
-        share = clicks / np.maximum(total, 1.0)[:, None]
-        mean_bid = (share[:, None, :] * bid).sum(axis=2) + before.plan[:, 2:]
-        price, known = self.rivals.last_price(before.price, now.price)
-        known &= (total > 0.0)[:, None] & (mean_bid > -8.0)
-        return self.rivals.update(
-            Tracks(before.rival_mean, before.rival_cov, before.rival_page),
-            self.published,
+        price, priced = self.rivals.last_price(before.price, now.price)
+        clicks, ads = fresh[..., 3], fresh[..., 1]
+        organic = np.maximum(fresh[..., 0] - ads, 0.0)
+        shown = now.listed * (now.bid[:, 0] > 0.0)
+        usual = shown * self.surges.usual(Surges(*np.moveaxis(before.surges, 2, 0)))
+        bid = np.log(np.maximum(now.bid, 1e-6)) + before.plan[:, 2:, None]
+        mean_bid, bid_sd = _spread(bid, clicks)
+        offer, offer_sd = _spread(bid, usual)
+        served = np.clip(now.served, 0.05, 1.0)
+        requests = (shown * organic / found_share(now.rank, self.published)).sum(axis=1)
+        # While the money lasted the share e of requests saw the ad; organic views are of all the others.
+        total_ads = (shown * ads).sum(axis=1)
+        missed = total_ads / served * (1.0 - served)
+        seen = AdHour(
             hour=hour,
             clock=(before.plan[:, 0] + hour) % HOURS_PER_DAY,
             promotion=before.coming[:, 1],
             price=price,
-            clicks=total,
+            priced=priced & (clicks.sum(axis=1) > 0.0)[:, None] & (mean_bid > -8.0),
+            clicks=clicks.sum(axis=1),
             bid=mean_bid,
-            known=known,
+            bid_sd=bid_sd,
+            ads=total_ads / served,
+            organic=(shown * organic).sum(axis=1),
+            requests=np.maximum(requests - missed, 0.2 * requests),
+            offer=offer,
+            offer_sd=offer_sd,
         )
+        return self.rivals.update(Tracks(before.rival_mean, before.rival_cov, before.rival_page), self.published, seen)
 
     def _count(self, before: Recollection, now: Reading, fresh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Evidence for the rates after an hour: old counts fade, clicks are weighed by the price they saw.
@@ -296,7 +310,7 @@ class Perception:
         rate: FloatArray = np.exp(odds + market.rating_elasticity * stars)
         return rate
 
-    def _matured_share(self, hours: float) -> float:
+    def _matured_share(self, hours: float) -> Any:
         """Share of the orders of clicks spread evenly over so many hours that have come by their end."""
         market = self.published
         waited = np.arange(int(hours), dtype=np.float64)
@@ -305,6 +319,14 @@ class Perception:
         ]
         prompt, day, slow = market.delay_shares
         return float(np.mean(prompt + day * within[0] + slow * within[1]))
+
+
+def _spread(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted mean (n, C) and, over the channels, sd (n,) of values (n, C, K) by weight (n, K)."""
+    share = weight / np.maximum(weight.sum(axis=1), 1e-9)[:, None]
+    mean = (share[:, None] * values).sum(axis=2)
+    variance = (share[:, None] * (values - mean[..., None]) ** 2).sum(axis=2)
+    return mean, np.sqrt(variance.mean(axis=1))
 
 
 def _where(rows: NDArray[np.bool_], one: Recollection, other: Recollection) -> Recollection:

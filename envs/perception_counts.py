@@ -29,6 +29,7 @@ class Reading:
     traffic: FloatArray  # (n,) expected traffic of the coming hour over the plan's mean hour
     promotion_day: FloatArray  # (n,) 1 if the coming hour is on one
     own_promotion: FloatArray  # (n,) discount of the plan's own promotion in the coming hour
+    served: FloatArray  # (n,) share of the hour that has passed for which there was money
     markdown: FloatArray  # (n,) [ln] by which the last action lowered prices
     price: FloatArray  # (n, C) [CNY] 12-hour mean price per click, 0 before the first
     counts: FloatArray  # (n, K, COUNTS) so far, last week's history included
@@ -54,6 +55,7 @@ def read(observation: NDArray[Any]) -> Reading:
         traffic=np.maximum(view[Global.TRAFFIC_NEXT], 0.0),
         promotion_day=view[Global.PROMOTION_DAY],
         own_promotion=view[Global.OWN_PROMOTION],
+        served=view[Global.SERVED_SHARE],
         markdown=LOG_DISCOUNT * view[Global.LAST_DISCOUNT],
         price=np.where(logs == 0.0, 0.0, np.exp(logs)),
         counts=counts,

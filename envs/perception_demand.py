@@ -23,7 +23,7 @@ class DemandLaw:
     bounded (Huber 1964), so that the surge of one is not taken for the shop's.
     """
 
-    level_sd: float = 0.2  # [ln] last week's mean demand was about the usual one; AR(1) over a week, reference
+    level_sd: float = 0.3  # [ln] last week's mean demand was about the usual one; AR(1) over a week, reference
     level_drift: float = 0.008  # [ln per hour] organic rank moves views slowly; assumption
     noise_sd: float = 0.10  # [ln per hour] innovation of the AR(1); reference 0.08, headline 0.12
     floor: float = 0.04  # [ln] of an hour's ratio, however many views; assumption
@@ -49,7 +49,7 @@ class DemandLaw:
         """Tracks before the hour's views are looked at."""
         persistence = np.array([1.0, market.demand_persistence])
         noise = np.array([self.level_drift**2, self.noise_sd**2])
-        return predict(tracks, persistence, noise, np.array([0.0, self.jump_sd**2]), hour)
+        return predict(tracks, persistence, noise, np.diag([0.0, self.jump_sd**2]), np.ones(2), hour)
 
     def level(self, tracks: Tracks, market: Market) -> FloatArray:
         """(n, 2) ln of requests over usual ones, under either hypothesis."""
@@ -87,8 +87,7 @@ class DemandLaw:
         surprise = ratio[:, None] + level[:, :1] - level
         known = (total > 0.5) & (relative < 0.5)
         tracks = correct(tracks, np.ones(tracks.mean.shape), surprise, variance, known)
-        after = self.level(tracks, market)
-        return decide(tracks, self.threshold, hour, after[:, 1] - after[:, 0])
+        return decide(tracks, self.threshold, np.ones(2), hour)
 
     def believe(self, tracks: Tracks, market: Market) -> Estimate:
         """ln of demand over what is usual for the hour, in the hour that has passed (n,)."""
@@ -126,7 +125,7 @@ class SurgeLaw:
 
     lift: float = 2.0  # [times] the rise the test is best at; assumption
     share_sd: float = 0.25  # [ln] of a listing's share of the shop from hour to hour and day to day; assumption
-    threshold: float = 6.0  # [log-likelihood ratio] for the alarm; set on training stores
+    threshold: float = 8.0  # [log-likelihood ratio] for the alarm; set on training stores
     ceiling: float = 4.0  # [log-likelihood ratio] above the threshold that is not gathered: how soon the alarm ends
     half_life: float = 96.0  # [h] in which the usual level forgets half
     recent_half_life: float = 5.0  # [h] of the lift's estimate

@@ -11,6 +11,9 @@ from .engines.layout import FloatArray
 _FURTHEST = 4.0  # [ln] a surprise beyond it counts as this much
 
 
+_FAINT = 0.5  # [log-likelihood ratio] evidence up to this is not worth keeping the supposed hour for
+
+
 class Tracks(NamedTuple):
     """Two hypotheses about the same state of dimension d: nothing happened, and it jumped at `supposed`.
 
@@ -19,32 +22,41 @@ class Tracks(NamedTuple):
 
     mean: FloatArray  # (n, 2, ..., d)
     cov: FloatArray  # (n, 2, ..., d, d)
-    page: FloatArray  # (n, 5) log-likelihood ratio, supposed hour; last alarm: noticed, onset, size
+    page: FloatArray  # (n, 6) log-likelihood ratio, supposed hour, level before it; last alarm: noticed, onset, size
 
 
 def start_tracks(mean: FloatArray, cov: FloatArray) -> Tracks:
     """Both hypotheses at the prior, no alarm yet. Args: mean (n, ..., d); cov (n, ..., d, d)."""
-    page = np.tile([0.0, 0.0, NONE, NONE, 0.0], (len(mean), 1))
+    page = np.tile([0.0, 0.0, 0.0, NONE, NONE, 0.0], (len(mean), 1))
     return Tracks(np.stack([mean, mean], axis=1), np.stack([cov, cov], axis=1), page)
 
 
-def predict(tracks: Tracks, persistence: FloatArray, noise: FloatArray, jump: FloatArray, hour: FloatArray) -> Tracks:
+def predict(
+    tracks: Tracks,
+    persistence: FloatArray,
+    noise: FloatArray,
+    jump: FloatArray,
+    level: FloatArray,
+    hour: FloatArray,
+) -> Tracks:
     """One hour on; where the evidence for a jump has gone, the second hypothesis becomes: it jumps now.
 
     Args:
         persistence: (d,) share of each component that stays.
         noise: (d,) [variance] that each gains.
-        jump: (d,) [variance] of a jump.
+        jump: (d, d) [covariance] of a jump.
+        level: (d,) what a unit of each component adds to the level whose jump is measured.
         hour: (n,) [h] now.
     """
     mean = tracks.mean * persistence
     cov = tracks.cov * (persistence[:, None] * persistence) + np.diag(noise)
-    fresh = tracks.page[:, 0] <= 0.0
+    fresh = tracks.page[:, 0] <= _FAINT
     mean[fresh, 1] = mean[fresh, 0]
-    cov[fresh, 1] = cov[fresh, 0] + np.diag(jump)
+    cov[fresh, 1] = cov[fresh, 0] + jump
     page = tracks.page.copy()
     page[fresh, 0] = 0.0
     page[fresh, 1] = hour[fresh]
+    page[fresh, 2] = tracks.mean[fresh, 0] @ level
     return Tracks(mean, cov, page)
 
 
@@ -72,20 +84,21 @@ def correct(
     return Tracks(mean, tracks.cov - gain[..., None] * told[..., None, :], page)
 
 
-def decide(tracks: Tracks, threshold: float, hour: FloatArray, size: FloatArray) -> Tracks:
+def decide(tracks: Tracks, threshold: float, level: FloatArray, hour: FloatArray) -> Tracks:
     """Where the evidence passes the threshold: it jumped, and the second hypothesis is believed from now on.
 
     Args:
         threshold: [log-likelihood ratio].
-        size: (n,) [ln] of the jump under the second hypothesis.
+        level: (d,) as in `predict`.
+        hour: (n,) [h] now.
     """
     raised = tracks.page[:, 0] > threshold
     mean, cov, page = tracks.mean.copy(), tracks.cov.copy(), tracks.page.copy()
     mean[raised, 0] = mean[raised, 1]
     cov[raised, 0] = cov[raised, 1]
-    page[raised, 2] = hour[raised]
-    page[raised, 3] = page[raised, 1]
-    page[raised, 4] = size[raised]
+    page[raised, 3] = hour[raised]
+    page[raised, 4] = page[raised, 1]
+    page[raised, 5] = mean[raised, 1] @ level - page[raised, 2]
     page[raised, 0] = 0.0
     return Tracks(mean, cov, page)
 
@@ -93,11 +106,11 @@ def decide(tracks: Tracks, threshold: float, hour: FloatArray, size: FloatArray)
 def change(tracks: Tracks, hour: FloatArray, lasting: float) -> Change:
     """The last jump noticed; its alarm stays on for `lasting` hours."""
     page = tracks.page
-    on = (page[:, 2] >= 0.0) & (hour - page[:, 2] < lasting)
+    on = (page[:, 3] >= 0.0) & (hour - page[:, 3] < lasting)
     return Change(
         alarm=on.astype(np.float64),
         evidence=page[:, 0].copy(),
-        onset=page[:, 3].copy(),
-        noticed=page[:, 2].copy(),
-        size=page[:, 4].copy(),
+        onset=page[:, 4].copy(),
+        noticed=page[:, 3].copy(),
+        size=page[:, 5].copy(),
     )
