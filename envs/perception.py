@@ -28,7 +28,7 @@ from .plan import PlanArrays
 from .store import HOURS_PER_DAY
 
 _HISTORY_HOURS = 168.0  # [h] of the report that counts begin with
-CLICK_LAW = RateLaw(store_spread=0.25, listing_spread=0.35, drift=0.05, half_life=168.0)
+CLICK_LAW = RateLaw(store_spread=0.25, listing_spread=0.35, drift=0.025, half_life=240.0)
 ORDER_LAW = RateLaw(store_spread=0.5, listing_spread=0.45, drift=0.05, half_life=2000.0)
 
 
@@ -46,9 +46,11 @@ class Recollection(NamedTuple):
     demand_mean: FloatArray
     demand_cov: FloatArray
     demand_page: FloatArray
+    demand_unrest: FloatArray
     rival_mean: FloatArray
     rival_cov: FloatArray
     rival_page: FloatArray
+    rival_unrest: FloatArray
     surges: FloatArray  # (n, K, fields of Surges)
 
 
@@ -90,9 +92,11 @@ class Perception:
             demand_mean=demand.mean,
             demand_cov=demand.cov,
             demand_page=demand.page,
+            demand_unrest=demand.unrest,
             rival_mean=rivals.mean,
             rival_cov=rivals.cov,
             rival_page=rivals.page,
+            rival_unrest=rivals.unrest,
             surges=np.stack(self.surges.start(n, K), axis=2),
         )
 
@@ -165,7 +169,7 @@ class Perception:
         scale = np.where(now.traffic > 1e-3, np.clip(ordinary / np.maximum(now.traffic, 1e-3), 0.2, 5.0), 1.0)
         impressions, ads = now.counts[..., 0], now.counts[..., 1]
         requests = (ads + (impressions - ads) / found_share(now.rank, market)) / _HISTORY_HOURS
-        rivals = Tracks(blank.rival_mean, blank.rival_cov, blank.rival_page)
+        rivals = _rival_tracks(blank)
         rivals = self.rivals.meet_history(rivals, market, now.price)
         events = now.counts[..., [2, 0, 4, 5]] * self.history_weight
         events[..., 1] *= np.exp(self.history_ease)
@@ -175,6 +179,7 @@ class Perception:
             rival_mean=rivals.mean,
             rival_cov=rivals.cov,
             rival_page=rivals.page,
+            rival_unrest=rivals.unrest,
             surges=np.stack(self.surges.meet_history(requests), axis=2),
         )
 
@@ -190,9 +195,11 @@ class Perception:
             demand_mean=demand.mean,
             demand_cov=demand.cov,
             demand_page=demand.page,
+            demand_unrest=demand.unrest,
             rival_mean=rivals.mean,
             rival_cov=rivals.cov,
             rival_page=rivals.page,
+            rival_unrest=rivals.unrest,
             surges=np.stack(surges, axis=2),
         )
 
@@ -206,7 +213,7 @@ class Perception:
         ads = fresh[..., 1]
         views = ads + np.maximum(fresh[..., 0] - ads, 0.0) / found
         usual = self.surges.usual(surges) * traffic[:, None]
-        tracks = Tracks(before.demand_mean, before.demand_cov, before.demand_page)
+        tracks = _demand_tracks(before)
         tracks = self.demand.forecast(tracks, market, hour)
         level = np.exp(self.demand.level(tracks, market)[:, :1])
         dispersion = views_spread(ads, usual * level, found)
@@ -244,7 +251,7 @@ class Perception:
             offer=offer,
             offer_sd=offer_sd,
         )
-        return self.rivals.update(Tracks(before.rival_mean, before.rival_cov, before.rival_page), self.published, seen)
+        return self.rivals.update(_rival_tracks(before), self.published, seen)
 
     def _count(self, before: Recollection, now: Reading, fresh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Evidence for the rates after an hour: old counts fade, clicks are weighed by the price they saw.
@@ -277,8 +284,8 @@ class Perception:
         orders = shrunk_rate(after.events[..., 2], after.events[..., 3], self._order_prior(*proof), self.orders)
         cut = now.markdown[:, None] - np.log1p(-now.own_promotion)[:, None] * now.active
         orders = Estimate(orders.mean - market.price_elasticity * cut, orders.sd)
-        demand = Tracks(after.demand_mean, after.demand_cov, after.demand_page)
-        rivals = Tracks(after.rival_mean, after.rival_cov, after.rival_page)
+        demand = _demand_tracks(after)
+        rivals = _rival_tracks(after)
         surges = Surges(*np.moveaxis(after.surges, 2, 0))
         clock = (after.plan[:, 0] + hour - 1.0) % HOURS_PER_DAY
         return Beliefs(
@@ -319,6 +326,14 @@ class Perception:
         ]
         prompt, day, slow = market.delay_shares
         return float(np.mean(prompt + day * within[0] + slow * within[1]))
+
+
+def _demand_tracks(memory: Recollection) -> Tracks:
+    return Tracks(memory.demand_mean, memory.demand_cov, memory.demand_page, memory.demand_unrest)
+
+
+def _rival_tracks(memory: Recollection) -> Tracks:
+    return Tracks(memory.rival_mean, memory.rival_cov, memory.rival_page, memory.rival_unrest)
 
 
 def _spread(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:

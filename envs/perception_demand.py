@@ -23,7 +23,7 @@ class DemandLaw:
     bounded (Huber 1964), so that the surge of one is not taken for the shop's.
     """
 
-    level_sd: float = 0.3  # [ln] last week's mean demand was about the usual one; AR(1) over a week, reference
+    level_sd: float = 0.27  # [ln] last week's mean demand was about the usual one; AR(1) over a week, reference
     level_drift: float = 0.008  # [ln per hour] organic rank moves views slowly; assumption
     noise_sd: float = 0.10  # [ln per hour] innovation of the AR(1); reference 0.08, headline 0.12
     floor: float = 0.04  # [ln] of an hour's ratio, however many views; assumption

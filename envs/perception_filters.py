@@ -11,24 +11,25 @@ from .engines.layout import FloatArray
 _FURTHEST = 4.0  # [ln] a surprise beyond it counts as this much
 
 
+_ADAPTING = 1.0 / 60.0  # [1 per observation] how fast the size of the process noise is learned
+_OUTLIER = 6.0  # a squared standardised surprise beyond it counts as this much in that
+_UNREST = 0.7  # [ln] by which the process noise's variance may differ from its usual size
 _FAINT = 0.5  # [log-likelihood ratio] evidence up to this is not worth keeping the supposed hour for
 
 
 class Tracks(NamedTuple):
-    """Two hypotheses about the same state of dimension d: nothing happened, and it jumped at `supposed`.
+    """Two hypotheses about the same state of d components: nothing happened, and it jumped at some hour."""
 
-    Axes: store n, hypothesis 2, then whatever is tracked side by side (channels, or nothing).
-    """
-
-    mean: FloatArray  # (n, 2, ..., d)
-    cov: FloatArray  # (n, 2, ..., d, d)
+    mean: FloatArray  # (n, 2, d)
+    cov: FloatArray  # (n, 2, d, d)
     page: FloatArray  # (n, 6) log-likelihood ratio, supposed hour, level before it; last alarm: noticed, onset, size
+    unrest: FloatArray  # (n,) ln of the process noise over its usual size, learned
 
 
 def start_tracks(mean: FloatArray, cov: FloatArray) -> Tracks:
-    """Both hypotheses at the prior, no alarm yet. Args: mean (n, ..., d); cov (n, ..., d, d)."""
+    """Both hypotheses at the prior, no alarm yet. Args: mean (n, d); cov (n, d, d)."""
     page = np.tile([0.0, 0.0, 0.0, NONE, NONE, 0.0], (len(mean), 1))
-    return Tracks(np.stack([mean, mean], axis=1), np.stack([cov, cov], axis=1), page)
+    return Tracks(np.stack([mean, mean], axis=1), np.stack([cov, cov], axis=1), page, np.zeros(len(mean)))
 
 
 def predict(
@@ -49,7 +50,9 @@ def predict(
         hour: (n,) [h] now.
     """
     mean = tracks.mean * persistence
-    cov = tracks.cov * (persistence[:, None] * persistence) + np.diag(noise)
+    cov = (
+        tracks.cov * (persistence[:, None] * persistence) + np.diag(noise) * np.exp(tracks.unrest)[:, None, None, None]
+    )
     fresh = tracks.page[:, 0] <= _FAINT
     mean[fresh, 1] = mean[fresh, 0]
     cov[fresh, 1] = cov[fresh, 0] + jump
@@ -57,31 +60,34 @@ def predict(
     page[fresh, 0] = 0.0
     page[fresh, 1] = hour[fresh]
     page[fresh, 2] = tracks.mean[fresh, 0] @ level
-    return Tracks(mean, cov, page)
+    return Tracks(mean, cov, page, tracks.unrest)
 
 
 def correct(
     tracks: Tracks, row: FloatArray, surprise: FloatArray, variance: FloatArray, known: NDArray[np.bool_]
 ) -> Tracks:
-    """What an observation tells of the state under either hypothesis, and of the hypotheses (Kalman 1960; Page 1954).
+    """What an observation tells of the state under either hypothesis, of the hypotheses, and of the noise's size.
+
+    Sources: Kalman 1960; Page 1954 for the evidence; Mehra 1970 for noise learned from surprises.
 
     Args:
-        row: (n, 2, ..., d) change of the observation per unit of each component.
-        surprise: (n, 2, ...) observation less its prediction.
-        variance: (n, ...) of the observation's noise.
-        known: (n, ...) where there is an observation.
+        row: (n, 2, d) change of the observation per unit of each component.
+        surprise: (n, 2) observation less its prediction.
+        variance: (n,) of the observation's noise.
+        known: (n,) where there is an observation.
     """
     told = (tracks.cov @ row[..., None])[..., 0]
-    spread = (row * told).sum(axis=-1) + variance[:, None]
-    seen = known[:, None]
+    spread = (row * told).sum(axis=2) + variance[:, None]
     surprise = np.clip(surprise, -_FURTHEST, _FURTHEST)
-    gain = np.where(seen[..., None], told / spread[..., None], 0.0)
-    score = np.where(seen, -0.5 * (np.log(spread) + surprise**2 / spread), 0.0)
-    ratio = (score[:, 1] - score[:, 0]).reshape(len(score), -1).sum(axis=1)
+    gain = np.where(known[:, None, None], told / spread[..., None], 0.0)
+    squared = surprise**2 / spread
+    score = np.where(known[:, None], -0.5 * (np.log(spread) + squared), 0.0)
     page = tracks.page.copy()
-    page[:, 0] = np.maximum(page[:, 0] + ratio, 0.0)
+    page[:, 0] = np.maximum(page[:, 0] + score[:, 1] - score[:, 0], 0.0)
     mean = tracks.mean + gain * surprise[..., None]
-    return Tracks(mean, tracks.cov - gain[..., None] * told[..., None, :], page)
+    learned = tracks.unrest + _ADAPTING * known * (np.minimum(squared[:, 0], _OUTLIER) - 1.0)
+    unrest = np.clip(learned, -_UNREST, _UNREST)
+    return Tracks(mean, tracks.cov - gain[..., None] * told[..., None, :], page, unrest)
 
 
 def decide(tracks: Tracks, threshold: float, level: FloatArray, hour: FloatArray) -> Tracks:
@@ -100,7 +106,7 @@ def decide(tracks: Tracks, threshold: float, level: FloatArray, hour: FloatArray
     page[raised, 4] = page[raised, 1]
     page[raised, 5] = mean[raised, 1] @ level - page[raised, 2]
     page[raised, 0] = 0.0
-    return Tracks(mean, cov, page)
+    return Tracks(mean, cov, page, tracks.unrest)
 
 
 def change(tracks: Tracks, hour: FloatArray, lasting: float) -> Change:

@@ -52,18 +52,18 @@ class RivalLaw:
     level_sd: float = 0.40  # [ln] between shops, both channels alike; assumption, headline 0.4
     channel_sd: float = 0.15  # [ln] of one channel about that; assumption
     level_drift: float = 0.02  # [ln per hour] the rivals' slow answer to our wins; assumption
-    noise_sd: float = 0.09  # [ln per hour] innovation of the AR(1); reference 0.06, headline 0.10
+    noise_sd: float = 0.10  # [ln per hour] innovation of the AR(1); reference 0.06, headline 0.10
     swing: float = 0.32  # [ln] amplitude over the day, reference 0.25, headline 0.45
     swing_sd: float = 0.12  # [ln] between shops
     organic_sd: float = 0.2  # [ln] of organic views per request against the published share; assumption
     organic_drift: float = 0.01  # [ln per hour] ranks move; assumption
     price_sd: float = 0.20  # [ln] of one click's price about the hour's mean: segments and qualities differ
-    price_floor: float = 0.06  # [ln] of the mean price, however many clicks: what the closed form leaves out
-    views_floor: float = 0.12  # [ln] of the share of ad views, however many: what the closed form leaves out
+    price_floor: float = 0.08  # [ln] of the mean price, however many clicks: what the closed form leaves out
+    views_floor: float = 0.15  # [ln] of the share of ad views, however many: what the closed form leaves out
     history_sd: float = 0.15  # [ln] of last week's price read as that of a bid at the rivals' level; assumption
     suggestion_sd: float = 0.15  # [ln] of one suggested bid about the level; assumption
-    jump_sd: float = 0.6  # [ln] of the step that a further rival makes; assumption
-    threshold: float = 6.0  # [log-likelihood ratio] for the alarm; set on training stores
+    jump_sd: float = 0.8  # [ln] of the step that a further rival makes; assumption
+    threshold: float = 7.0  # [log-likelihood ratio] for the alarm; set on training stores
     lasting: float = 72.0  # [h] for which the alarm stays on
 
     def start(self, market: Market, n: int) -> Tracks:
@@ -80,7 +80,7 @@ class RivalLaw:
 
     def meet_history(self, tracks: Tracks, market: Market, price: FloatArray) -> Tracks:
         """Take in last week's price per click (n, C) [CNY], 0 unknown, paid at about the rivals' own level."""
-        page = tracks.page
+        page, unrest = tracks.page, tracks.unrest
         for c in range(N_CHANNELS):
             level = tracks.mean[:, :, c]
             base = log_price(level, level, market, c)
@@ -90,7 +90,7 @@ class RivalLaw:
             surprise = _log(price[:, c] + _ROUNDING)[:, None] - base
             variance = np.full(len(price), self.history_sd**2)
             tracks = correct(tracks, row, surprise, variance, price[:, c] > 0.0)
-        return tracks._replace(page=page)
+        return tracks._replace(page=page, unrest=unrest)
 
     def meet_suggestion(self, tracks: Tracks, suggested: FloatArray) -> Tracks:
         """Take in the platform's suggested bids (n, K) [ln CNY]: each meets the mean of both levels, with noise."""
@@ -100,7 +100,7 @@ class RivalLaw:
         surprise = suggested.mean(axis=1)[:, None] - tracks.mean[:, :, _LEVEL].mean(axis=2)
         variance = np.full(n, self.suggestion_sd**2 / listings)
         told = correct(tracks, row, surprise, variance, np.ones(n, dtype=np.bool_))
-        return told._replace(page=tracks.page)
+        return told._replace(page=tracks.page, unrest=tracks.unrest)
 
     def last_price(self, before: FloatArray, now: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """The last hour's mean price per click from its 12-hour mean before and after, and where there was one.
