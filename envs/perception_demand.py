@@ -41,9 +41,11 @@ class DemandLaw:
         cov = np.array([[self.level_sd**2, shared], [shared, variance]])
         return start_tracks(np.zeros((n, 2)), np.tile(cov, (n, 1, 1)))
 
-    def mean_shift(self, market: Market) -> float:
-        """ln of the multiplier at the AR(1)'s mean: the multiplier's own mean is one."""
-        return -0.5 * float(stationary_sd(market.demand_persistence, self.noise_sd)) ** 2
+    def mean_shift(self, tracks: Tracks, market: Market) -> FloatArray:
+        """(n,) ln of the multiplier at the AR(1)'s mean: the multiplier's own mean is one."""
+        usual = -0.5 * stationary_sd(market.demand_persistence, self.noise_sd) ** 2
+        shift: FloatArray = usual * np.exp(tracks.unrest)
+        return shift
 
     def forecast(self, tracks: Tracks, market: Market, hour: FloatArray) -> Tracks:
         """Tracks before the hour's views are looked at."""
@@ -53,7 +55,7 @@ class DemandLaw:
 
     def level(self, tracks: Tracks, market: Market) -> FloatArray:
         """(n, 2) ln of requests over usual ones, under either hypothesis."""
-        level: FloatArray = tracks.mean.sum(axis=2) + self.mean_shift(market)
+        level: FloatArray = tracks.mean.sum(axis=2) + self.mean_shift(tracks, market)[:, None]
         return level
 
     def update(
@@ -91,7 +93,7 @@ class DemandLaw:
 
     def believe(self, tracks: Tracks, market: Market) -> Estimate:
         """ln of demand over what is usual for the hour, in the hour that has passed (n,)."""
-        mean = tracks.mean[:, 0, 1] + self.mean_shift(market)
+        mean = tracks.mean[:, 0, 1] + self.mean_shift(tracks, market)
         return Estimate(mean, np.sqrt(np.maximum(tracks.cov[:, 0, 1, 1], 1e-8)))
 
     def changes(self, tracks: Tracks, hour: FloatArray) -> Change:

@@ -13,7 +13,7 @@ _FURTHEST = 4.0  # [ln] a surprise beyond it counts as this much
 
 _ADAPTING = 1.0 / 60.0  # [1 per observation] how fast the size of the process noise is learned
 _OUTLIER = 6.0  # a squared standardised surprise beyond it counts as this much in that
-_UNREST = 0.7  # [ln] by which the process noise's variance may differ from its usual size
+_UNREST = 0.7  # [ln] by which the process noise's variance may exceed its usual size, or fall short of it
 _FAINT = 0.5  # [log-likelihood ratio] evidence up to this is not worth keeping the supposed hour for
 
 
@@ -64,7 +64,13 @@ def predict(
 
 
 def correct(
-    tracks: Tracks, row: FloatArray, surprise: FloatArray, variance: FloatArray, known: NDArray[np.bool_]
+    tracks: Tracks,
+    row: FloatArray,
+    surprise: FloatArray,
+    variance: FloatArray,
+    known: NDArray[np.bool_],
+    *,
+    calmer: bool = True,
 ) -> Tracks:
     """What an observation tells of the state under either hypothesis, of the hypotheses, and of the noise's size.
 
@@ -75,6 +81,7 @@ def correct(
         surprise: (n, 2) observation less its prediction.
         variance: (n,) of the observation's noise.
         known: (n,) where there is an observation.
+        calmer: whether the noise may be learned to be less than usual; not where part of it is no noise but error.
     """
     told = (tracks.cov @ row[..., None])[..., 0]
     spread = (row * told).sum(axis=2) + variance[:, None]
@@ -86,7 +93,7 @@ def correct(
     page[:, 0] = np.maximum(page[:, 0] + score[:, 1] - score[:, 0], 0.0)
     mean = tracks.mean + gain * surprise[..., None]
     learned = tracks.unrest + _ADAPTING * known * (np.minimum(squared[:, 0], _OUTLIER) - 1.0)
-    unrest = np.clip(learned, -_UNREST, _UNREST)
+    unrest = np.clip(learned, -_UNREST if calmer else 0.0, _UNREST)
     return Tracks(mean, tracks.cov - gain[..., None] * told[..., None, :], page, unrest)
 
 

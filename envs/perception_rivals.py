@@ -60,10 +60,11 @@ class RivalLaw:
     price_sd: float = 0.20  # [ln] of one click's price about the hour's mean: segments and qualities differ
     price_floor: float = 0.08  # [ln] of the mean price, however many clicks: what the closed form leaves out
     views_floor: float = 0.15  # [ln] of the share of ad views, however many: what the closed form leaves out
+    form_sd: float = 0.08  # [ln] of the level as it is read, for good: the closed form is of mean bid and mean segment
     history_sd: float = 0.15  # [ln] of last week's price read as that of a bid at the rivals' level; assumption
     suggestion_sd: float = 0.15  # [ln] of one suggested bid about the level; assumption
     jump_sd: float = 0.8  # [ln] of the step that a further rival makes; assumption
-    threshold: float = 7.0  # [log-likelihood ratio] for the alarm; set on training stores
+    threshold: float = 7.5  # [log-likelihood ratio] for the alarm; set on training stores
     lasting: float = 72.0  # [h] for which the alarm stays on
 
     def start(self, market: Market, n: int) -> Tracks:
@@ -139,7 +140,7 @@ class RivalLaw:
         clicks = np.maximum(seen.clicks, 1.0)
         mixed = (1.0 - slope[:, 0]) * seen.bid_sd  # which of the listings clicked in which channel is not shown
         variance = (self.price_sd**2 + mixed**2) / clicks + self.price_floor**2
-        return correct(tracks, slope[..., None] * rows[:, None, c], surprise, variance, seen.priced[:, c])
+        return correct(tracks, slope[..., None] * rows[:, None, c], surprise, variance, seen.priced[:, c], calmer=False)
 
     def _views(self, tracks: Tracks, market: Market, seen: AdHour, rows: FloatArray, shift: FloatArray) -> Tracks:
         volume = np.asarray(market.channel_volume) / np.sum(market.channel_volume)
@@ -154,7 +155,7 @@ class RivalLaw:
         surprise = odds[:, None] - np.log(total / (1.0 - total)) - tracks.mean[..., _ORGANIC]
         known = (seen.ads >= 3.0) & (seen.organic >= 3.0) & (seen.offer > -8.0).all(axis=1)
         variance = 1.0 / np.maximum(seen.ads, 1.0) + 1.0 / np.maximum(seen.organic, 1.0) + self.views_floor**2
-        return correct(tracks, row, surprise, variance, known)
+        return correct(tracks, row, surprise, variance, known, calmer=False)
 
     def believe(self, tracks: Tracks, market: Market, clock: FloatArray, promotion: FloatArray) -> Estimate:
         """ln CNY of the level in the hour that has passed, by channel (n, C)."""
@@ -162,7 +163,7 @@ class RivalLaw:
         shift = market.rival_promotion_shift * promotion
         mean = (rows @ tracks.mean[:, 0, :, None])[..., 0] + shift[:, None]
         variance = ((rows @ tracks.cov[:, 0]) * rows).sum(axis=2)
-        return Estimate(mean, np.sqrt(np.maximum(variance, 1e-8)))
+        return Estimate(mean, np.sqrt(np.maximum(variance, 0.0) + self.form_sd**2))
 
     def changes(self, tracks: Tracks, hour: FloatArray) -> Change:
         """The last step noticed."""
