@@ -27,6 +27,7 @@ from .perception_rivals import AdHour, RivalLaw
 from .plan import PlanArrays
 from .store import HOURS_PER_DAY
 
+_LEAST_SERVED = 0.3  # share of an hour with money from which its ad views tell of the rivals
 _HISTORY_HOURS = 168.0  # [h] of the report that counts begin with
 CLICK_LAW = RateLaw(store_spread=0.25, listing_spread=0.35, drift=0.025, half_life=240.0)
 ORDER_LAW = RateLaw(store_spread=0.5, listing_spread=0.45, drift=0.05, half_life=2000.0)
@@ -217,7 +218,7 @@ class Perception:
         tracks = self.demand.forecast(tracks, market, hour)
         level = np.exp(self.demand.level(tracks, market)[:, :1])
         dispersion = views_spread(ads, usual * level, found)
-        counted = now.listed * (1.0 - surges.active)
+        counted = now.listed * (1.0 - surges.active) * self.surges.calmness(surges)
         tracks = self.demand.update(tracks, market, hour, views, usual, dispersion, counted)
         demand = np.exp(self.demand.level(tracks, market)[:, 0])
         return tracks, self.surges.update(surges, hour, views, traffic, demand, dispersion, now.listed)
@@ -231,8 +232,9 @@ class Perception:
         bid = np.log(np.maximum(now.bid, 1e-6)) + before.plan[:, 2:, None]
         mean_bid, bid_sd = _spread(bid, clicks)
         offer, offer_sd = _spread(bid, usual)
-        served = np.clip(now.served, 0.05, 1.0)
+        served = np.clip(now.served, _LEAST_SERVED, 1.0)
         requests = (shown * organic / found_share(now.rank, self.published)).sum(axis=1)
+        whole = now.served > 0.999  # the click that ends the money is charged what is left: no price
         # While the money lasted the share e of requests saw the ad; organic views are of all the others.
         total_ads = (shown * ads).sum(axis=1)
         missed = total_ads / served * (1.0 - served)
@@ -241,11 +243,11 @@ class Perception:
             clock=(before.plan[:, 0] + hour) % HOURS_PER_DAY,
             promotion=before.coming[:, 1],
             price=price,
-            priced=priced & (clicks.sum(axis=1) > 0.0)[:, None] & (mean_bid > -8.0),
+            priced=priced & ((clicks.sum(axis=1) > 0.0) & whole)[:, None] & (mean_bid > -8.0),
             clicks=clicks.sum(axis=1),
             bid=mean_bid,
             bid_sd=bid_sd,
-            ads=total_ads / served,
+            ads=np.where(now.served >= _LEAST_SERVED, total_ads / served, 0.0),
             organic=(shown * organic).sum(axis=1),
             requests=np.maximum(requests - missed, 0.2 * requests),
             offer=offer,

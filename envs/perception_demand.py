@@ -128,11 +128,12 @@ class SurgeLaw:
     lift: float = 2.0  # [times] the rise the test is best at; assumption
     share_sd: float = 0.25  # [ln] of a listing's share of the shop from hour to hour and day to day; assumption
     threshold: float = 8.0  # [log-likelihood ratio] for the alarm; set on training stores
+    doubt: float = 1.5  # [log-likelihood ratio] from which the listing counts less as a witness of the shop's demand
     ceiling: float = 4.0  # [log-likelihood ratio] above the threshold that is not gathered: how soon the alarm ends
     half_life: float = 96.0  # [h] in which the usual level forgets half
     recent_half_life: float = 5.0  # [h] of the lift's estimate
     history_hours: float = 36.0  # [h] of watching that last week's mean is worth; assumption
-    calm: float = 4.0  # [effective views] worth of no lift in its estimate
+    calm: float = 2.5  # [effective views] worth of no lift in its estimate
 
     def start(self, n: int, listings: int) -> Surges:
         """Nothing seen yet."""
@@ -149,6 +150,11 @@ class SurgeLaw:
         """(n, K) usual requests per mean hour."""
         usual: FloatArray = surges.shape / np.maximum(surges.weight, 1e-9)
         return usual
+
+    def calmness(self, surges: Surges) -> FloatArray:
+        """(n, K) 1 without evidence for a surge, 0 where it suffices for the alarm."""
+        calm: FloatArray = np.clip((self.threshold - surges.evidence) / (self.threshold - self.doubt), 0.0, 1.0)
+        return calm
 
     def update(
         self,

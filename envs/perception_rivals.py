@@ -64,7 +64,7 @@ class RivalLaw:
     history_sd: float = 0.15  # [ln] of last week's price read as that of a bid at the rivals' level; assumption
     suggestion_sd: float = 0.15  # [ln] of one suggested bid about the level; assumption
     jump_sd: float = 0.8  # [ln] of the step that a further rival makes; assumption
-    threshold: float = 8.0  # [log-likelihood ratio] for the alarm; set on training stores
+    threshold: float = 6.0  # [log-likelihood ratio] for the alarm; set on training stores
     lasting: float = 72.0  # [h] for which the alarm stays on
 
     def start(self, market: Market, n: int) -> Tracks:
