@@ -16,21 +16,21 @@ from .back_office import BackOffice
 from .beliefs import Beliefs, Change, Estimate
 from .engines.layout import N_CHANNELS, FloatArray
 from .market.calendar import promotion_uplift
-from .market.conversion import chance_within, hourly_hazard
 from .market.parameters import HOURS_PER_WEEK, Market, reference_market
 from .observation import listings_in
 from .perception_counts import COUNTS, Reading, read
 from .perception_demand import DemandLaw, SurgeLaw, Surges, found_share, views_spread
 from .perception_filters import Tracks
-from .perception_rates import RateLaw, shrunk_rate
+from .perception_rates import Proof, RateLaw, click_prior, matured_share, order_prior, shrunk_rate
 from .perception_rivals import AdHour, RivalLaw
+from .perception_settings import require_positive
 from .plan import PlanArrays
 from .store import HOURS_PER_DAY
 
 _LEAST_SERVED = 0.3  # share of an hour with money from which its ad views tell of the rivals
 _HISTORY_HOURS = 168.0  # [h] of the report that counts begin with
 CLICK_LAW = RateLaw(store_spread=0.25, listing_spread=0.35, drift=0.025, half_life=240.0)
-ORDER_LAW = RateLaw(store_spread=0.5, listing_spread=0.45, drift=0.05, half_life=2000.0)
+ORDER_LAW = RateLaw(store_spread=0.5, listing_spread=0.45, drift=0.05, half_life=2000.0, level=-0.15)
 
 
 class Recollection(NamedTuple):
@@ -67,8 +67,9 @@ class Perception:
     surges: SurgeLaw = field(default_factory=SurgeLaw)
     history_weight: float = 0.6  # of last week's counts: other bids, perhaps other prices; set on training stores
     history_ease: float = 0.07  # [ln] by which clicks came easier with little advertising; set on training stores
-    click_level: float = 0.0  # [ln] of the mean listing's click rate over the published one
-    order_level: float = -0.15  # [ln] of the mean listing's conversion over the published one
+
+    def __post_init__(self) -> None:
+        require_positive(self, "history_weight")
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
         """Memory at the start of n plans: nothing seen yet.
@@ -138,27 +139,39 @@ class Perception:
         """
         K = len(office.listing_id)
         market = self.published
-        gap = np.log(office.price / office.market_price)[None]
-        rating = np.nan_to_num(office.rating, nan=market.reference_rating)[None]
-        matured = office.clicks * self._matured_share(24.0 * office.history_days)  # (K,)
-        events = np.stack([office.clicks, office.impressions, office.orders, matured], axis=1)[None]
-        proof = (office.reviews[None], rating, gap)
-        clicks = shrunk_rate(events[..., 0], events[..., 1], self._click_prior(*proof), self.clicks)
-        orders = shrunk_rate(events[..., 2], events[..., 3], self._order_prior(*proof), self.orders)
+        matured = office.clicks * matured_share(24 * office.history_days, market)
+        counts = np.stack([office.clicks, office.impressions, office.orders, matured], axis=1)[None]
+        rating = np.nan_to_num(office.rating, nan=market.reference_rating)
+        proof = Proof(office.reviews[None], rating[None], np.log(office.price / office.market_price)[None])
+        clicks, orders = self._rates(self._history(counts), proof)
         tracks = self.rivals.start(market, 1)
-        suggested = np.log(office.suggested_bid)
-        tracks = self.rivals.meet_suggestion(tracks, suggested[None])
+        tracks = self.rivals.meet_suggestion(tracks, np.log(office.suggested_bid)[None])
+        clock = np.array([office.start_hour % 24.0])
+        promotion = np.array([float(0 in office.promotion_days)])
         return Beliefs(
             hour=np.zeros(1),
             click_rate=clicks,
             conversion=orders,
-            rival_level=self.rivals.believe(tracks, market, np.array([office.start_hour % 24.0]), np.zeros(1)),
+            rival_level=self.rivals.believe(tracks, market, clock, promotion),
             demand=self.demand.believe(self.demand.start(market, 1), market),
             lift=self.surges.believe(self.surges.start(1, K)),
             surge=Change.none(1, K),
             regime=Change.none(1),
             rival_shift=Change.none(1),
         )
+
+    def _history(self, counts: FloatArray) -> FloatArray:
+        """Last week's clicks, impressions, orders and matured clicks (n, K, 4) as evidence about the weeks to come."""
+        events = counts * self.history_weight
+        events[..., 1] *= np.exp(self.history_ease)
+        return events
+
+    def _rates(self, events: FloatArray, proof: Proof) -> tuple[Estimate, Estimate]:
+        """Click rate and conversion at the plan's price."""
+        market = self.published
+        clicks = shrunk_rate(events[..., 0], events[..., 1], click_prior(proof, market, self.clicks), self.clicks)
+        orders = shrunk_rate(events[..., 2], events[..., 3], order_prior(proof, market, self.orders), self.orders)
+        return clicks, orders
 
     def _begin(self, blank: Recollection, now: Reading, hour: FloatArray) -> Recollection:
         """The first observation: last week's report, in sums."""
@@ -172,8 +185,7 @@ class Perception:
         requests = (ads + (impressions - ads) / found_share(now.rank, market)) / _HISTORY_HOURS
         rivals = _rival_tracks(blank)
         rivals = self.rivals.meet_history(rivals, market, now.price)
-        events = now.counts[..., [2, 0, 4, 5]] * self.history_weight
-        events[..., 1] *= np.exp(self.history_ease)
+        events = self._history(now.counts[..., [2, 0, 4, 5]])
         return blank._replace(
             scale=scale,
             events=events,
@@ -266,13 +278,13 @@ class Perception:
         cut = now.markdown[:, None] - np.log1p(-before.coming[:, 2])[:, None] * now.active
         multiple = np.exp(elastic * cut)
         prompt = np.minimum(self.published.delay_shares[0] * clicks, matured)
-        pool = np.maximum(before.counts[..., 2] - before.counts[..., 5], 0.0) * 1.0
+        pool = np.maximum(before.counts[..., 2] - before.counts[..., 5], 0.0)
         due = matured - prompt
         events = before.events.copy()
-        keep = 0.5 ** (1.0 / self.clicks.half_life)
+        keep = self.clicks.keep
         events[..., 0] = keep * events[..., 0] + clicks
         events[..., 1] = keep * events[..., 1] + views
-        keep = 0.5 ** (1.0 / self.orders.half_life)
+        keep = self.orders.keep
         events[..., 2] = keep * events[..., 2] + orders
         events[..., 3] = keep * events[..., 3] + prompt * multiple + due * before.waiting
         left, new = np.maximum(pool - due, 0.0), np.maximum(clicks - prompt, 0.0)
@@ -281,9 +293,7 @@ class Perception:
 
     def _believe(self, after: Recollection, now: Reading, promotion: FloatArray, hour: FloatArray) -> Beliefs:
         market = self.published
-        proof = (now.reviews, now.rating, now.price_gap)
-        clicks = shrunk_rate(after.events[..., 0], after.events[..., 1], self._click_prior(*proof), self.clicks)
-        orders = shrunk_rate(after.events[..., 2], after.events[..., 3], self._order_prior(*proof), self.orders)
+        clicks, orders = self._rates(after.events, Proof(now.reviews, now.rating, now.price_gap))
         cut = now.markdown[:, None] - np.log1p(-now.own_promotion)[:, None] * now.active
         orders = Estimate(orders.mean - market.price_elasticity * cut, orders.sd)
         demand = _demand_tracks(after)
@@ -301,33 +311,6 @@ class Perception:
             regime=self.demand.changes(demand, hour),
             rival_shift=self.rivals.changes(rivals, hour),
         )
-
-    def _click_prior(self, reviews: FloatArray, rating: FloatArray, gap: FloatArray) -> FloatArray:
-        """(n, K) clicks per impression before a listing was seen."""
-        market = self.published
-        odds = market.click_log_odds + self.click_level
-        odds = odds + market.click_review_effect * np.log1p(np.maximum(reviews, 0.0)) - market.click_price_effect * gap
-        rate: FloatArray = np.exp(odds)
-        return rate
-
-    def _order_prior(self, reviews: FloatArray, rating: FloatArray, gap: FloatArray) -> FloatArray:
-        """(n, K) orders per click at the plan's price before a listing was seen."""
-        market = self.published
-        level = market.conversion_log_odds + self.order_level
-        odds = level + market.price_elasticity * gap + market.review_elasticity * np.log1p(np.maximum(reviews, 0.0))
-        stars = np.log(np.clip(rating, 1.0, 5.0) / market.reference_rating)
-        rate: FloatArray = np.exp(odds + market.rating_elasticity * stars)
-        return rate
-
-    def _matured_share(self, hours: float) -> Any:
-        """Share of the orders of clicks spread evenly over so many hours that have come by their end."""
-        market = self.published
-        waited = np.arange(int(hours), dtype=np.float64)
-        within = [
-            chance_within(hourly_hazard(mean), waited) for mean in (market.day_delay_hours, market.slow_delay_hours)
-        ]
-        prompt, day, slow = market.delay_shares
-        return float(np.mean(prompt + day * within[0] + slow * within[1]))
 
 
 def _demand_tracks(memory: Recollection) -> Tracks:

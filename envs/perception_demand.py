@@ -11,6 +11,7 @@ from .market.parameters import Market
 from .market.rank import organic_exposure
 from .market.traffic import stationary_sd
 from .perception_filters import Tracks, change, correct, decide, predict, start_tracks
+from .perception_settings import require_positive
 
 _MOST_ADS = 0.7  # [share] of suitable requests that are taken to see our ad, at most
 
@@ -32,6 +33,9 @@ class DemandLaw:
     jump_sd: float = 0.7  # [ln] of a step in the whole shop's demand; assumption
     threshold: float = 8.0  # [log-likelihood ratio] for the alarm; set on training stores
     lasting: float = 48.0  # [h] for which the alarm stays on
+
+    def __post_init__(self) -> None:
+        require_positive(self, *self.__dataclass_fields__)
 
     def start(self, market: Market, n: int) -> Tracks:
         """Prior of n stores; state: slow level, AR(1)."""
@@ -134,6 +138,13 @@ class SurgeLaw:
     recent_half_life: float = 5.0  # [h] of the lift's estimate
     history_hours: float = 36.0  # [h] of watching that last week's mean is worth; assumption
     calm: float = 2.5  # [effective views] worth of no lift in its estimate
+
+    def __post_init__(self) -> None:
+        require_positive(self, *self.__dataclass_fields__)
+        if self.lift <= 1.0:
+            raise ValueError(f"lift(={self.lift}) must be > 1")
+        if self.doubt >= self.threshold:
+            raise ValueError(f"doubt(={self.doubt}) must be < threshold(={self.threshold})")
 
     def start(self, n: int, listings: int) -> Surges:
         """Nothing seen yet."""

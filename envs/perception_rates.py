@@ -6,6 +6,10 @@ import numpy as np
 
 from .beliefs import Estimate
 from .engines.layout import FloatArray
+from .market.click import click_appeal, click_probability
+from .market.conversion import chance_within, conversion_appeal, conversion_probability, hourly_hazard
+from .market.parameters import Market
+from .perception_settings import require_positive
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,64 @@ class RateLaw:
     listing_spread: float  # [sd of ln] between the listings of a shop, what is known of them allowed for
     drift: float  # [sd of ln] that the rate itself moves about its mean of the last weeks
     half_life: float  # [h] in which old counts lose half their weight
+    level: float = 0.0  # [ln] of the mean listing's rate over the published one
+
+    def __post_init__(self) -> None:
+        require_positive(self, "store_spread", "listing_spread", "half_life")
+
+    @property
+    def keep(self) -> float:
+        """Share of a count that is left an hour later."""
+        return float(0.5 ** (1.0 / self.half_life))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What buyers see of listings, (n, K) each."""
+
+    reviews: FloatArray  # count
+    rating: FloatArray  # [stars]
+    price_gap: FloatArray  # [ln] of the price over comparable goods
+
+
+def click_prior(proof: Proof, market: Market, law: RateLaw) -> FloatArray:
+    """(n, K) clicks per impression before a listing was seen."""
+    appeal = click_appeal(
+        market.click_log_odds + law.level,
+        0.0,
+        0.0,
+        -proof.price_gap,
+        market.click_price_effect,
+        proof.reviews,
+        market.click_review_effect,
+    )
+    rate: FloatArray = click_probability(appeal, 0.0, 0.0)
+    return rate
+
+
+def order_prior(proof: Proof, market: Market, law: RateLaw) -> FloatArray:
+    """(n, K) orders per click at the plan's price before a listing was seen."""
+    appeal = conversion_appeal(
+        market.conversion_log_odds + law.level,
+        0.0,
+        0.0,
+        proof.rating,
+        market.reference_rating,
+        market.rating_elasticity,
+        proof.reviews,
+        market.review_elasticity,
+    )
+    rate: FloatArray = conversion_probability(appeal, market.price_elasticity, 1.0, -proof.price_gap, 0.0)
+    return rate
+
+
+def matured_share(hours: int, market: Market) -> float:
+    """Share of the orders of clicks spread evenly over so many hours that have come by their end."""
+    waited = np.arange(hours, dtype=np.float64)
+    prompt, day, slow = market.delay_shares
+    in_a_day = chance_within(hourly_hazard(market.day_delay_hours), waited)
+    later = chance_within(hourly_hazard(market.slow_delay_hours), waited)
+    return float(np.mean(prompt + day * in_a_day + slow * later))
 
 
 def shrunk_rate(events: FloatArray, exposure: FloatArray, expected: FloatArray, law: RateLaw) -> Estimate:

@@ -11,6 +11,7 @@ from .market.auction import ad_exposure, price_per_click, rival_price, score_pos
 from .market.parameters import Market
 from .market.rivals import lognormal_mean
 from .perception_filters import Tracks, change, correct, decide, predict, start_tracks
+from .perception_settings import require_positive
 
 PRICE_SHARE = 1.0 - float(np.exp(-1.0 / 12.0))
 """Share of the way that the reported price per click moves toward an hour's mean: a 12-hour mean."""
@@ -60,12 +61,15 @@ class RivalLaw:
     price_sd: float = 0.20  # [ln] of one click's price about the hour's mean: segments and qualities differ
     price_floor: float = 0.08  # [ln] of the mean price, however many clicks: what the closed form leaves out
     views_floor: float = 0.15  # [ln] of the share of ad views, however many: what the closed form leaves out
-    form_sd: float = 0.08  # [ln] of the level as it is read, for good: the closed form is of mean bid and mean segment
+    form_sd: float = 0.06  # [ln] of the level as it is read, for good: the closed form is of mean bid and mean segment
     history_sd: float = 0.15  # [ln] of last week's price read as that of a bid at the rivals' level; assumption
     suggestion_sd: float = 0.15  # [ln] of one suggested bid about the level; assumption
     jump_sd: float = 0.8  # [ln] of the step that a further rival makes; assumption
-    threshold: float = 6.0  # [log-likelihood ratio] for the alarm; set on training stores
+    threshold: float = 5.0  # [log-likelihood ratio] for the alarm; set on training stores
     lasting: float = 72.0  # [h] for which the alarm stays on
+
+    def __post_init__(self) -> None:
+        require_positive(self, *(name for name in self.__dataclass_fields__ if name not in ("swing", "form_sd")))
 
     def start(self, market: Market, n: int) -> Tracks:
         """Prior of n stores; state: levels (C), AR(1) (C), swing, organic views per request."""

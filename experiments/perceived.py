@@ -134,7 +134,8 @@ def _naive(observations: list[NDArray[np.float32]]) -> dict[str, FloatArray]:
     views = [ObservationView(np.asarray(each, dtype=np.float64)) for each in observations]
 
     def count(name: PerListing) -> FloatArray:
-        return np.expm1(np.stack([view[name] for view in views]))
+        counts: FloatArray = np.expm1(np.stack([view[name] for view in views]))
+        return counts
 
     clicks, views_so_far = count(PerListing.CLICKS), count(PerListing.IMPRESSIONS)
     organic = (views_so_far - count(PerListing.AD_IMPRESSIONS)).sum(axis=2)

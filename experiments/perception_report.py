@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from merchantgym.envs.beliefs import QUANTITIES
@@ -46,21 +47,21 @@ def describe(scored: Mapping[str, Scored], stores: int, planner: str, executor: 
     lines = [
         "# Perception",
         "",
-        f"What `envs/perception.py` believes of {stores} test stores of each scenario, run by `{executor}` under plans of",
-        f"`{planner}`, against the simulator's truth. Settings and alarm thresholds were set on training stores. Written",
-        "by `merchantgym perceive folder=docs`. Brackets hold 95 % intervals over stores (bootstrap).",
+        f"What `envs/perception.py` believes of {stores} test stores of each scenario, run by `{executor}` under plans",
+        f"of `{planner}`, against the simulator's truth. Settings and alarm thresholds were set on training stores.",
+        "Written by `merchantgym perceive folder=docs`. Brackets hold 95 % intervals over stores (bootstrap).",
         "",
         "![Coverage of intervals by day of the plan, errors, and delay of alarms](perception.png)",
         "",
-        "Beliefs are normal in the natural logarithm. A store's truth of an hour is held against what was believed when",
-        "the hour was over:",
+        "Beliefs are normal in the natural logarithm. The truth of an hour is held against what was believed when the",
+        "hour was over:",
         "",
         *(f"- **{name}**: {meaning}; the raw guess is {NAIVE[name]}" for name, meaning in UNITS.items()),
         "",
     ]
     for name, each in scored.items():
         lines += [f"## {name}", "", *_calibration_table(each), "", *_detection_table(each), ""]
-    return "\n".join(lines) + _NOTES
+    return "\n".join([*lines, _NOTES])
 
 
 _NOTES = """## How to read it
@@ -173,7 +174,5 @@ def _delays(ax: Axes, change: str, scored: Mapping[str, Scored], colours: Mappin
 
 
 def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
-    from matplotlib.lines import Line2D
-
     keys = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
     figure.legend(handles=keys, loc="outside upper left", ncols=len(keys))

@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from merchantgym.envs.beliefs import QUANTITIES
+from merchantgym.envs.beliefs import QUANTITIES, Change
 from merchantgym.envs.engines.layout import FloatArray
 from merchantgym.envs.store import HOURS_PER_DAY
 
@@ -129,6 +129,12 @@ def _detect(seen: Perceived, name: str, rng: np.random.Generator) -> Detection:
     )
 
 
+def _last_size(change: Change, place: tuple[int, ...]) -> float:
+    """The size told last of the alarm raised at a place: of a surge, its peak."""
+    noticed, size = (values[(slice(place[0], None), *place[1:])] for values in (change.noticed, change.size))
+    return float(size[noticed == noticed[0]][-1])
+
+
 def _alarms(seen: Perceived, name: str) -> Sequence[_Alarm]:
     """Every alarm raised, in order of time. A change's hour is known when the hour is over."""
     change = seen.changes[name]
@@ -142,7 +148,7 @@ def _alarms(seen: Perceived, name: str) -> Sequence[_Alarm]:
                 store=int(where[0]),
                 hour=float(hour),
                 onset=float(change.onset[place]),
-                size=float(change.size[place]),
+                size=_last_size(change, place),
                 began=float(seen.began[name][where]),
                 true_size=float(seen.size[name][where]),
             )
