@@ -31,7 +31,7 @@ class DemandLaw:
     share_sd: float = 0.25  # [ln] of a listing's share of the shop about its mean; assumption
     bound: float = 2.5  # [sd] beyond which a listing's views no longer count in full; assumption
     jump_sd: float = 0.7  # [ln] of a step in the whole shop's demand; assumption
-    threshold: float = 8.0  # [log-likelihood ratio] for the alarm; set on training stores
+    threshold: float = 8.5  # [log-likelihood ratio] for the alarm; set on training stores
     lasting: float = 48.0  # [h] for which the alarm stays on
 
     def __post_init__(self) -> None:
@@ -131,7 +131,7 @@ class SurgeLaw:
 
     lift: float = 2.0  # [times] the rise the test is best at; assumption
     share_sd: float = 0.25  # [ln] of a listing's share of the shop from hour to hour and day to day; assumption
-    threshold: float = 8.0  # [log-likelihood ratio] for the alarm; set on training stores
+    threshold: float = 8.5  # [log-likelihood ratio] for the alarm; set on training stores
     doubt: float = 1.5  # [log-likelihood ratio] from which the listing counts less as a witness of the shop's demand
     ceiling: float = 4.0  # [log-likelihood ratio] above the threshold that is not gathered: how soon the alarm ends
     half_life: float = 96.0  # [h] in which the usual level forgets half

@@ -1,6 +1,7 @@
 """The rivals' level from what clicks cost and how often our ads are seen: the auction's closed form turned round."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class RivalLaw:
         page, unrest = tracks.page, tracks.unrest
         for c in range(N_CHANNELS):
             level = tracks.mean[:, :, c]
-            base = log_price(level, level, market, c)
+            base = log_price(level, level, market.rival_sd[c], market)
             row = np.zeros(tracks.mean.shape)
             row[:, :, c] = 1.0
             row[:, :, N_CHANNELS + c] = 0.3  # the bid stood still while the rivals moved: only the price's own answer
@@ -128,7 +129,7 @@ class RivalLaw:
         tracks = predict(tracks, persistence, noise, jump, _MEAN_LEVEL, seen.hour)
         rows = _rows(market, seen.clock)
         shift = market.rival_promotion_shift * seen.promotion
-        for c in range(N_CHANNELS):
+        for c in range(N_CHANNELS):  # each in turn, so that the curves are straightened where the last one left off
             tracks = self._price(tracks, market, seen, rows, shift, c)
         tracks = self._views(tracks, market, seen, rows, shift)
         return decide(tracks, self.threshold, _MEAN_LEVEL, seen.hour)
@@ -136,22 +137,22 @@ class RivalLaw:
     def _price(
         self, tracks: Tracks, market: Market, seen: AdHour, rows: FloatArray, shift: FloatArray, c: int
     ) -> Tracks:
-        level = _level(tracks.mean, rows[:, c], shift)
-        bid = seen.bid[:, None, c]
-        here = log_price(bid, level, market, c)
-        slope = (log_price(bid, level + _STEP, market, c) - here) / _STEP
+        """Take in the price per click of a channel."""
+        level = _levels(tracks.mean, rows[:, c : c + 1], shift)[..., 0]
+        here, there = log_price(seen.bid[:, None, c], np.stack([level, level + _STEP]), market.rival_sd[c], market)
+        slope = (there - here) / _STEP
         surprise = _log(seen.price[:, c] + _ROUNDING)[:, None] - here
-        clicks = np.maximum(seen.clicks, 1.0)
         mixed = (1.0 - slope[:, 0]) * seen.bid_sd  # which of the listings clicked in which channel is not shown
-        variance = (self.price_sd**2 + mixed**2) / clicks + self.price_floor**2
-        return correct(tracks, slope[..., None] * rows[:, None, c], surprise, variance, seen.priced[:, c], calmer=False)
+        variance = (self.price_sd**2 + mixed**2) / np.maximum(seen.clicks, 1.0) + self.price_floor**2
+        row = slope[..., None] * rows[:, None, c]
+        return correct(tracks, row, surprise, variance, seen.priced[:, c], calmer=False)
 
     def _views(self, tracks: Tracks, market: Market, seen: AdHour, rows: FloatArray, shift: FloatArray) -> Tracks:
+        """Take in the odds of a request seeing our ad."""
+        level = _levels(tracks.mean, rows, shift)
         volume = np.asarray(market.channel_volume) / np.sum(market.channel_volume)
-        level = np.stack([_level(tracks.mean, rows[:, c], shift) for c in range(N_CHANNELS)], axis=2)
         bid, sd = seen.offer[:, None], seen.offer_sd[:, None, None]
-        here = volume * exposure(bid, level, sd, market)
-        there = volume * exposure(bid, level + _STEP, sd, market)
+        here, there = volume * exposure(bid, np.stack([level, level + _STEP]), sd, market)
         total = np.clip(here.sum(axis=2), 1e-4, 0.98)
         row = (((there - here) / (_STEP * total * (1.0 - total))[..., None])[..., None] * rows[:, None]).sum(axis=2)
         row[..., _ORGANIC] += 1.0
@@ -174,9 +175,8 @@ class RivalLaw:
         return change(tracks, hour, self.lasting)
 
 
-def log_price(bid: FloatArray, level: FloatArray, market: Market, c: int) -> FloatArray:
-    """ln of the price per click [ln CNY] that a bid [ln CNY] pays against rivals of a level [ln CNY] in channel c."""
-    sigma = market.rival_sd[c]
+def log_price(bid: FloatArray, level: FloatArray, sigma: Any, market: Market) -> FloatArray:
+    """ln of the price per click [ln CNY] that a bid [ln CNY] pays against rivals of a level and spread [ln CNY]."""
     seen, asked = slot_steps(market.slot_exposure, market.rival_ratio)
     step = -np.log(market.rival_ratio) / sigma
     offer = np.exp(np.clip(bid, -10.0, 10.0))
@@ -213,10 +213,10 @@ def _rows(market: Market, clock: FloatArray) -> FloatArray:
     return rows
 
 
-def _level(mean: FloatArray, row: FloatArray, shift: FloatArray) -> FloatArray:
-    """(n, 2) [ln CNY] of one channel under either hypothesis."""
-    level: FloatArray = (mean * row[:, None]).sum(axis=2)
-    return level + shift[:, None]
+def _levels(mean: FloatArray, rows: FloatArray, shift: FloatArray) -> FloatArray:
+    """(n, 2, C) [ln CNY] under either hypothesis."""
+    level: FloatArray = mean @ rows.transpose(0, 2, 1)
+    return level + shift[:, None, None]
 
 
 def _log(values: FloatArray) -> FloatArray:

@@ -131,7 +131,7 @@ def _detect(seen: Perceived, name: str, rng: np.random.Generator) -> Detection:
 
 def _last_size(change: Change, place: tuple[int, ...]) -> float:
     """The size told last of the alarm raised at a place: of a surge, its peak."""
-    noticed, size = (values[(slice(place[0], None), *place[1:])] for values in (change.noticed, change.size))
+    noticed, size = (np.moveaxis(each[place[0] :], 0, -1)[place[1:]] for each in (change.noticed, change.size))
     return float(size[noticed == noticed[0]][-1])
 
 
