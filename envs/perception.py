@@ -77,8 +77,11 @@ class Perception:
         Args:
             plans: n plans, or one that all n stores share.
             n: number of stores.
+        Raises: ValueError: another number of plans.
         """
-        K = plans.bid.shape[1]
+        given, K = plans.bid.shape
+        if given not in (1, n):
+            raise ValueError(f"plans(={given} of them) must be 1 or n(={n})")
         audience = np.log(np.clip(plans.audience, 0.05, 20.0)) @ np.asarray(self.published.segment_share)
         plan = np.stack([plans.start_hour, plans.days * HOURS_PER_DAY, audience], axis=1).astype(np.float64)
         demand, rivals = self.demand.start(self.published, n), self.rivals.start(self.published, n)

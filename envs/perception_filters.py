@@ -15,6 +15,7 @@ _ADAPTING = 1.0 / 60.0  # [1 per observation] how fast the size of the process n
 _OUTLIER = 6.0  # a squared standardised surprise beyond it counts as this much in that
 _UNREST = 0.7  # [ln] by which the process noise's variance may exceed its usual size, or fall short of it
 _FAINT = 0.5  # [log-likelihood ratio] evidence up to this is not worth keeping the supposed hour for
+_PATIENCE = 12.0  # [h] after which a supposed jump without an alarm is given up: both hypotheses say the same by then
 
 
 class Tracks(NamedTuple):
@@ -40,7 +41,7 @@ def predict(
     level: FloatArray,
     hour: FloatArray,
 ) -> Tracks:
-    """One hour on; where the evidence for a jump has gone, the second hypothesis becomes: it jumps now.
+    """One hour on; where the evidence for a jump has gone or stalled, the second hypothesis becomes: it jumps now.
 
     Args:
         persistence: (d,) share of each component that stays.
@@ -53,7 +54,7 @@ def predict(
     cov = (
         tracks.cov * (persistence[:, None] * persistence) + np.diag(noise) * np.exp(tracks.unrest)[:, None, None, None]
     )
-    fresh = tracks.page[:, 0] <= _FAINT
+    fresh = (tracks.page[:, 0] <= _FAINT) | (hour - tracks.page[:, 1] >= _PATIENCE)
     mean[fresh, 1] = mean[fresh, 0]
     cov[fresh, 1] = cov[fresh, 0] + jump
     page = tracks.page.copy()
