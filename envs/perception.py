@@ -230,7 +230,7 @@ class Perception:
         views = ads + np.maximum(fresh[..., 0] - ads, 0.0) / found
         usual = self.surges.usual(surges) * traffic[:, None]
         tracks = _demand_tracks(before)
-        tracks = self.demand.forecast(tracks, market, hour)
+        tracks = self.demand.forecast(tracks, market)
         level = np.exp(self.demand.level(tracks, market)[:, :1])
         dispersion = views_spread(ads, usual * level, found)
         counted = now.listed * (1.0 - surges.active) * self.surges.calmness(surges)

@@ -51,14 +51,14 @@ class DemandLaw:
         shift: FloatArray = usual * np.exp(tracks.unrest)
         return shift
 
-    def forecast(self, tracks: Tracks, market: Market, hour: FloatArray) -> Tracks:
+    def forecast(self, tracks: Tracks, market: Market) -> Tracks:
         """Tracks before the hour's views are looked at."""
         persistence = np.array([1.0, market.demand_persistence])
         noise = np.array([self.level_drift**2, self.noise_sd**2])
-        return predict(tracks, persistence, noise, np.diag([0.0, self.jump_sd**2]), np.ones(2), hour)
+        return predict(tracks, persistence, noise, np.diag([0.0, self.jump_sd**2]), np.ones(2))
 
     def level(self, tracks: Tracks, market: Market) -> FloatArray:
-        """(n, 2) ln of requests over usual ones, under either hypothesis."""
+        """(n, 3) ln of requests over usual ones, under each hypothesis."""
         level: FloatArray = tracks.mean.sum(axis=2) + self.mean_shift(tracks, market)[:, None]
         return level
 

@@ -126,7 +126,7 @@ class RivalLaw:
         noise[_ORGANIC] = self.organic_drift**2
         jump = np.zeros((_STATES, _STATES))
         jump[_LEVEL, _LEVEL] = self.jump_sd**2  # both channels alike
-        tracks = predict(tracks, persistence, noise, jump, _MEAN_LEVEL, seen.hour)
+        tracks = predict(tracks, persistence, noise, jump, _MEAN_LEVEL)
         rows = _rows(market, seen.clock)
         shift = market.rival_promotion_shift * seen.promotion
         for c in range(N_CHANNELS):  # each in turn, so that the curves are straightened where the last one left off
@@ -214,7 +214,7 @@ def _rows(market: Market, clock: FloatArray) -> FloatArray:
 
 
 def _levels(mean: FloatArray, rows: FloatArray, shift: FloatArray) -> FloatArray:
-    """(n, 2, C) [ln CNY] under either hypothesis."""
+    """(n, 3, C) [ln CNY] under each hypothesis."""
     level: FloatArray = mean @ rows.transpose(0, 2, 1)
     return level + shift[:, None, None]
 

@@ -8,7 +8,7 @@ import pytest
 from merchantgym.envs.beliefs import Estimate
 from merchantgym.envs.market.parameters import reference_market
 from merchantgym.envs.perception_demand import DemandLaw, SurgeLaw
-from merchantgym.envs.perception_filters import Tracks, correct, decide, predict, start_tracks
+from merchantgym.envs.perception_filters import Page, Tracks, correct, decide, predict, start_tracks
 from merchantgym.envs.perception_rates import RateLaw, matured_share, shrunk_rate
 from merchantgym.envs.perception_rivals import AdHour, RivalLaw, exposure, log_price
 
@@ -68,14 +68,14 @@ def random_walk(jump: float, hours: int = 120, stores: int = 400) -> tuple[list[
         level = 0.95 * level + rng.normal(0.0, 0.1, stores) + (jump if hour == 60 else 0.0)
         seen = level + rng.normal(0.0, 0.1, stores)
         now = np.full(stores, float(hour))
-        tracks = predict(tracks, persistence, noise, np.array([[1.0]]), np.ones(1), now)
+        tracks = predict(tracks, persistence, noise, np.array([[1.0]]), np.ones(1))
         surprise = seen[:, None] - tracks.mean[:, :, 0]
         row, known = np.ones(tracks.mean.shape), rng.random(stores) < 0.8
         tracks = correct(tracks, row, surprise, np.full(stores, 0.01), known)
         tracks = decide(tracks, 6.0, np.ones(1), now)
         all_tracks.append(tracks)
         truth.append(level)
-    return all_tracks, np.array(truth), np.array([tracks.page[:, 3] for tracks in all_tracks])
+    return all_tracks, np.array(truth), np.array([tracks.page[:, Page.NOTICED] for tracks in all_tracks])
 
 
 def test_a_filter_covers_and_raises_no_alarm_in_calm() -> None:
@@ -91,11 +91,11 @@ def test_a_filter_covers_and_raises_no_alarm_in_calm() -> None:
 def test_a_jump_is_noticed_with_its_hour_and_size() -> None:
     tracks, truth, _ = random_walk(1.2)
     last = tracks[-1].page
-    found = last[:, 3] >= 60.0
+    found = last[:, Page.NOTICED] >= 60.0
     assert found.mean() > 0.97
-    assert np.median(last[found, 3]) <= 62.0
-    assert (np.abs(last[found, 4] - 60.0) <= 1.0).mean() > 0.85
-    assert np.median(last[found, 5]) == pytest.approx(1.2, abs=0.25)
+    assert np.median(last[found, Page.NOTICED]) <= 62.0
+    assert (np.abs(last[found, Page.ONSET] - 60.0) <= 1.0).mean() > 0.85
+    assert np.median(last[found, Page.SIZE]) == pytest.approx(1.2, abs=0.25)
     assert np.abs(tracks[66].mean[:, 0, 0] - truth[66]).mean() < 0.12
 
 
@@ -103,11 +103,11 @@ def test_the_size_of_the_noise_is_learned() -> None:
     rng = np.random.default_rng(2)
     tracks = start_tracks(np.zeros((2, 1)), np.tile([[0.1]], (2, 1, 1)))
     level, true_sd = np.zeros(2), np.array([0.06, 0.18])
-    for hour in range(400):
+    for _ in range(400):
         level = 0.97 * level + true_sd * rng.normal(size=2)
-        tracks = predict(tracks, np.array([0.97]), np.array([0.01]), np.eye(1), np.ones(1), np.full(2, float(hour)))
+        tracks = predict(tracks, np.array([0.97]), np.array([0.01]), np.eye(1), np.ones(1))
         surprise = level[:, None] - tracks.mean[:, :, 0]
-        tracks = correct(tracks, np.ones((2, 2, 1)), surprise, np.full(2, 1e-3), np.ones(2, dtype=np.bool_))
+        tracks = correct(tracks, np.ones((2, 3, 1)), surprise, np.full(2, 1e-3), np.ones(2, dtype=np.bool_))
     assert tracks.unrest[0] < -0.4
     assert tracks.unrest[1] > 0.4
 
@@ -130,7 +130,7 @@ def shop(
         mean = base * traffic[:, None] * demand[hour]
         mean[:, 0] *= lift[hour]
         views = 6.0 * rng.poisson(mean / 6.0)
-        tracks = law.forecast(tracks, MARKET, now)
+        tracks = law.forecast(tracks, MARKET)
         usual = watcher.usual(surges) * traffic[:, None]
         tracks = law.update(tracks, MARKET, now, views, usual, dispersion, one - surges.active)
         level = np.exp(law.level(tracks, MARKET)[:, 0])
@@ -210,7 +210,7 @@ def auctions(shift: float, hours: int = 200, stores: int = 60, seed: int = 5) ->
         tracks = law.update(tracks, MARKET, told)
         beliefs.append(law.believe(tracks, MARKET, told.clock, told.promotion))
         truth.append(level)
-    return beliefs, np.array(truth), tracks.page[:, 3]
+    return beliefs, np.array(truth), tracks.page[:, Page.NOTICED]
 
 
 def test_the_rivals_level_is_read_off_prices_and_views() -> None:
