@@ -26,8 +26,8 @@ class DemandLaw:
 
     level_sd: float = 0.27  # [ln] last week's mean demand was about the usual one; AR(1) over a week, reference
     level_drift: float = 0.008  # [ln per hour] organic rank moves views slowly; assumption
-    noise_sd: float = 0.10  # [ln per hour] innovation of the AR(1); reference 0.08, headline 0.12
-    floor: float = 0.04  # [ln] of an hour's ratio, however many views; assumption
+    noise_sd: float = 0.11  # [ln per hour] innovation of the AR(1); reference 0.08, headline 0.12
+    floor: float = 0.03  # [ln] of an hour's ratio, however many views; assumption
     share_sd: float = 0.25  # [ln] of a listing's share of the shop about its mean; assumption
     bound: float = 2.5  # [sd] beyond which a listing's views no longer count in full; assumption
     jump_sd: float = 0.7  # [ln] of a step in the whole shop's demand; assumption
