@@ -54,7 +54,7 @@ def describe(scored: Mapping[str, Scored], stores: int, planner: str, executor: 
         "![Coverage of intervals by day of the plan, errors, and delay of alarms](perception.png)",
         "",
         "Beliefs are normal in the natural logarithm. The truth of an hour is held against what was believed when the",
-        "hour was over:",
+        "hour was over; early, mid and late are the first fifth of the plan, the next two fifths, and the rest:",
         "",
         *(f"- **{name}**: {meaning}; the raw guess is {NAIVE[name]}" for name, meaning in UNITS.items()),
         "",

@@ -15,7 +15,7 @@ from .statistics import Interval, mean_interval
 
 LEVELS = (0.5, 0.8, 0.95)
 PARTS = ("early", "mid", "late")
-"""Thirds of the plan's hours: its first fifth, then up to three fifths, then the rest."""
+"""Of the plan's hours: the first fifth, up to three fifths, the rest."""
 _CUTS = (0.0, 0.2, 0.6, 1.0)
 WINDOW = 72.0  # [h] after its onset within which a change counts as noticed
 FORTNIGHT = 14.0 * HOURS_PER_DAY
