@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from .engines.layout import N_CHANNELS, FloatArray
+from .engines.layout import FloatArray
 from .market.parameters import CHANNELS
 
 NONE = -1.0
@@ -120,6 +120,3 @@ _SHOP = (
 def feature_names(listings: int) -> tuple[str, ...]:
     """Names of the numbers of `Beliefs.features`, in order."""
     return (*_SHOP, *(f"listing_{k}.{name}" for k in range(listings) for name in _LISTING))
-
-
-assert len(_SHOP) == 2 + 2 * N_CHANNELS + 2 * len(_CHANGE)

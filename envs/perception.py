@@ -42,7 +42,7 @@ class Recollection(NamedTuple):
     scale: FloatArray  # (n,) the plan's mean hour over the week's
     counts: FloatArray  # (n, K, COUNTS)
     price: FloatArray  # (n, C) [CNY]
-    events: FloatArray  # (n, K, 4) clicks, impressions; orders, matured clicks at the plan's price and today's reviews
+    events: FloatArray  # (n, K, 4) clicks, impressions, orders, matured clicks in clicks at the plan's price
     waiting: FloatArray  # (n, K) mean conversion multiple of clicks that are not due yet
     demand_mean: FloatArray
     demand_cov: FloatArray
