@@ -1,12 +1,13 @@
 """Filters for many stores at once: a linear Gaussian state, and a test whether it has jumped."""
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .beliefs import NONE, Change
-from .engines.layout import Field, FloatArray
+from .engines.layout import FloatArray
 
 _FURTHEST = 4.0  # [ln] a surprise beyond it counts as this much
 
@@ -29,7 +30,7 @@ class Tracks(NamedTuple):
     unrest: FloatArray  # (n,) ln of the process noise over its usual size, learned
 
 
-class Page(Field):
+class Page(IntEnum):
     """What is remembered of jumps."""
 
     EVIDENCE = 0  # log-likelihood ratio of the second hypothesis
