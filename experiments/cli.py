@@ -36,6 +36,7 @@ VERBS = {
     "watch": Verb("merchantgym.experiments.watch", "watch one store's days live, or save them as a film"),
     "scenarios": Verb("merchantgym.experiments.scenarios", "draw the market of every scenario"),
     "respond": Verb("merchantgym.experiments.responses", "draw controllers' answers to a step and to a wrong plan"),
+    "perceive": Verb("merchantgym.experiments.perceive", "score beliefs about the market against the truth"),
     "agree": Verb("merchantgym.experiments.agreement", "test that both engines are one law"),
     "bench": Verb("merchantgym.experiments.bench", "measure the speed of the simulator"),
 }
