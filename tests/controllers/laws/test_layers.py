@@ -90,7 +90,7 @@ def test_participation_follows_its_rate(rate: list[float], seed: int) -> None:
 
 @settings(max_examples=80)
 @given(
-    full=st.lists(st.floats(0.0, 3.0), min_size=4, max_size=4),
+    full=st.lists(st.just(0.0) | st.floats(1e-3, 3.0), min_size=4, max_size=4),
     rate=st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4),
     wanted=st.floats(0.0, 8.0),
     response=st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=4, max_size=4),
