@@ -162,7 +162,8 @@ def test_a_planner_believes_what_an_executor_believes_at_first(steady: OpenStore
             name: values.shape[1:] for name, values in numbers(first).items()
         }
         assert before.click_rate.mean[0] == pytest.approx(first.click_rate.mean[row], abs=2e-3)
-        assert before.conversion.mean[0] == pytest.approx(first.conversion.mean[row], abs=0.06)
+        gap = np.abs(before.conversion.mean[0] - first.conversion.mean[row])  # when in the week the clicks came
+        assert (gap < 0.5 * first.conversion.sd[row]).all()
         apart = np.abs(before.rival_level.mean[0] - first.rival_level.mean[row])
         assert (apart < 3.0 * np.hypot(before.rival_level.sd[0], first.rival_level.sd[row])).all()
 
