@@ -1,0 +1,296 @@
+"""The digital twin of a shop: stores as they may well be, given what its back office shows and nothing more.
+
+The distribution of stores is public (`population`, `conf/scenario`), the store is not. Reference stores drawn from that
+distribution are opened as any store is, so that their truth and their back offices are both known; from them one
+learns, by linear regression, which hidden traits go with which signs (`traits`). For a shop at hand:
+
+1. The reference shops most like it in what their back offices know are the donors; `draws` of them are drawn.
+2. Each draw takes what the regression expects of the shop's traits, plus what it missed of the donor's, listing by
+   listing (those with as many reviews stand for each other): so uncertainty keeps its size and its company.
+3. What the week's signs do not tell of, such as elasticity and what is to happen, is the donor's own.
+4. The believed store lives through its week (`opening`). Then the counts that the merchant saw replace its own.
+
+Source: Beaumont, Zhang and Balding 2002, "Approximate Bayesian computation in population genetics" (acceptance of the
+nearest, then regression adjustment).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .back_office import BackOffice
+from .engines.layout import FloatArray, ListingState
+from .engines.streams import keyed_generator
+from .kinds import driver_of
+from .market.parameters import Market, reference_market
+from .market.rank import memory_decay, remember
+from .opening import OpenStores, first_memory, open_stores
+from .population import Population, ordinary_sales, reorder_point, reorder_quantity
+from .scenario import Scenario
+from .store import HOURS_PER_DAY, NEVER, Listings, Store
+from .task import LedgerListing
+from .traits import ListingTrait, ShopTrait, likeness, listing_signs, listing_traits, shop_signs, shop_traits
+
+_REFERENCE_SEED = 0x7EF  # population of the reference stores; a study's own seed gives other stores
+_REFERENCE_STORES = 1024
+_DONORS = 256
+_FARTHEST = 4.0  # [sd] a sign is taken to lie at most so far from the reference shops' mean
+_ALL_SUITED = 0.98  # the most that the match of all listings may sum to
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Traits as a linear function of signs, and what it missed of the rows it was fitted to."""
+
+    mean: FloatArray  # (F,) of the signs
+    scale: FloatArray  # (F,)
+    weights: FloatArray  # (F + 1, T)
+    missed: FloatArray  # (N, T)
+
+    def expect(self, signs: FloatArray) -> FloatArray:
+        """Expected traits, shape (n, T), of signs (n, F); an unknown sign is taken to be the usual one."""
+        return _design(signs, self.mean, self.scale) @ self.weights
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Stores whose truth is known, and what it is learnt from."""
+
+    stores: tuple[Store, ...]
+    listing: Regression  # rows: stores x listings
+    shop: Regression  # rows: stores
+    likeness: FloatArray  # (N, 4)
+    reviews: FloatArray  # (N, K)
+
+
+def believed_stores(
+    offices: Sequence[BackOffice],
+    scenario: Scenario,
+    draws: int,
+    seed: int,
+    *,
+    market: Market | None = None,
+    threads: int = 1,
+) -> OpenStores:
+    """Stores as they may be behind some back offices, on the eve of their plans.
+
+    Args:
+        offices: n of them, with the same number of listings.
+        scenario: the population that they are taken to come from.
+        draws: believed stores for each office.
+        seed: of the beliefs; an office's are the same alone and among others.
+        market: base market, the reference market by default.
+        threads: at most so many at once.
+    Returns: n x draws stores, those of the first office first; their back offices are those given.
+    Raises: ValueError: no office, no draws, or offices with different numbers of listings.
+    """
+    if draws < 1:
+        raise ValueError(f"draws(={draws}) must be >= 1")
+    counts = {len(office.listing_id) for office in offices}
+    if len(counts) != 1:
+        raise ValueError(f"offices(={len(offices)} of them) have {sorted(counts)} listings; all need equally many")
+    base = market or reference_market()
+    stores: list[Store] = []
+    for office in offices:
+        stores += _believed(office, _fitting(scenario, office), base, draws, seed)
+    keys = [seed * draws + draw for draw in range(draws)] * len(offices)
+    opened = open_stores(stores, keys, threads=threads)
+    shown = tuple(office for office in offices for _ in range(draws))
+    for row, office in enumerate(shown):
+        _take_over(office, opened, row)
+    return OpenStores(opened.stores, opened.start, shown)
+
+
+def _fitting(scenario: Scenario, office: BackOffice) -> Scenario:
+    """The scenario with the shop's number of listings and its hosting model."""
+    count = len(office.listing_id)
+    struck = scenario.shock_listings
+    return scenario.model_copy(
+        update={
+            "listings": count,
+            "hosting": office.hosting,
+            "shock_listings": None if struck is None else min(struck, count),
+        }
+    )
+
+
+def reference(scenario: Scenario, market: Market) -> Reference:
+    """The reference stores of a scenario and what was learnt from them; kept, since it depends on nothing else."""
+    return _reference(scenario.model_dump_json(), market)
+
+
+@lru_cache(maxsize=32)
+def _reference(scenario: str, market: Market) -> Reference:
+    population = Population(Scenario.model_validate_json(scenario), _REFERENCE_SEED, market)
+    opened = population.open("train", _REFERENCE_STORES)
+    offices = opened.offices
+    shop = np.stack([shop_signs(office, population.market) for office in offices])
+    own = np.stack([_all_signs(office, population.market) for office in offices])
+    traits = np.stack([listing_traits(store) for store in opened.stores])
+    return Reference(
+        stores=opened.stores,
+        listing=_fit(own.reshape(-1, own.shape[2]), traits.reshape(-1, traits.shape[2])),
+        shop=_fit(shop, np.stack([shop_traits(store) for store in opened.stores])),
+        likeness=np.stack([likeness(office) for office in offices]),
+        reviews=np.stack([office.reviews for office in offices]),
+    )
+
+
+def _all_signs(office: BackOffice, market: Market) -> FloatArray:
+    """Signs of each listing and, beside them, those of its shop, shape (K, F)."""
+    own, shop = listing_signs(office, market), shop_signs(office, market)
+    return np.hstack((own, np.broadcast_to(shop, (len(own), len(shop)))))
+
+
+def _fit(signs: FloatArray, traits: FloatArray) -> Regression:
+    mean, scale = signs.mean(axis=0), signs.std(axis=0)
+    design = _design(signs, mean, scale)
+    weights: FloatArray = np.linalg.lstsq(design, traits, rcond=1e-10)[0]
+    return Regression(mean, scale, weights, traits - design @ weights)
+
+
+def _design(signs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
+    """Standardised signs (n, F + 1), the last column 1; what never varied among the reference shops counts for 0."""
+    varied = scale > 1e-9
+    standard = np.where(varied, (signs - mean) / np.where(varied, scale, 1.0), 0.0)
+    standard = np.clip(np.nan_to_num(standard), -_FARTHEST, _FARTHEST)
+    return np.hstack((standard, np.ones((len(signs), 1))))
+
+
+def _believed(office: BackOffice, scenario: Scenario, base: Market, draws: int, seed: int) -> list[Store]:
+    """Draws of the store behind one back office."""
+    known, market = reference(scenario, base), scenario.market(base)
+    rng = keyed_generator(_REFERENCE_SEED, seed)
+    far = np.linalg.norm((known.likeness - likeness(office)) / (known.likeness.std(axis=0) + 1e-9), axis=1)
+    nearest = np.argsort(far, kind="stable")[:_DONORS]
+    donors = rng.permutation(np.resize(rng.permutation(nearest), max(draws, len(nearest))))[:draws]
+    expected = known.listing.expect(_all_signs(office, market))
+    shop = known.shop.expect(shop_signs(office, market)[None])[0]
+    count = len(office.listing_id)
+    missed = known.listing.missed.reshape(len(known.stores), count, -1)
+    by_reviews = np.argsort(np.argsort(office.reviews, kind="stable"))
+    stores = []
+    for donor in donors.tolist():
+        twins = np.argsort(known.reviews[donor], kind="stable")[by_reviews]
+        traits = expected + missed[donor, twins]
+        stores.append(
+            _store(office, known.stores[donor], twins, traits, shop + known.shop.missed[donor], scenario, market)
+        )
+    return stores
+
+
+def _store(
+    office: BackOffice,
+    donor: Store,
+    twins: NDArray[np.intp],
+    traits: FloatArray,
+    shop: FloatArray,
+    scenario: Scenario,
+    market: Market,
+) -> Store:
+    """The store with these traits and, where they say nothing, the donor's.
+
+    Args:
+        twins: (K,) the donor's listing that stands for each of the office's.
+        traits: (K, ListingTrait). shop: (ShopTrait,).
+    """
+    market = replace(market, lead_time_hours=driver_of(office.driver).lead_hours)
+    match, crowd = _matched(donor.listings.match[twins], traits[:, ListingTrait.REACH], shop[ShopTrait.CROWD], market)
+    stretch = office.days / donor.days
+    rivals = shop[ShopTrait.RIVALS_SEARCH : ShopTrait.RIVALS_FEED + 1]
+    organic = shop[ShopTrait.ORGANIC_SEARCH : ShopTrait.ORGANIC_FEED + 1]
+    return replace(
+        donor,
+        name=office.store,
+        stage=office.stage,
+        driver=office.driver,
+        listings=_listings(office, donor.listings, twins, traits, match, scenario, market),
+        market=market,
+        volume=np.asarray(market.channel_volume) * office.hosting.traffic * np.exp(crowd),
+        rival_shift=rivals,
+        organic_rivals=np.asarray(market.organic_rivals) * np.exp(organic),
+        start_hour=office.start_hour,
+        days=office.days,
+        budget=office.budget,
+        renewing=office.renewing,
+        roi_floor=office.roi_floor,
+        promotion_days=office.promotion_days,
+        shock_onset=donor.shock_onset if donor.shock_onset >= NEVER else donor.shock_onset * stretch,
+        entry_hour=donor.entry_hour if donor.entry_hour >= NEVER else donor.entry_hour * stretch,
+        hosting=office.hosting,
+    )
+
+
+def _matched(pattern: FloatArray, reach: FloatArray, crowd: float, market: Market) -> tuple[FloatArray, float]:
+    """Match (K, S) and log crowd with the given reach, each listing's buyers being made up as in `pattern`."""
+    match = pattern * (np.exp(reach - crowd) / (pattern @ np.asarray(market.segment_share)))[:, None]
+    excess = max(float(match.sum(axis=0).max()) / _ALL_SUITED, 1.0)
+    return match / excess, crowd + float(np.log(excess))
+
+
+def _listings(
+    office: BackOffice,
+    donor: Listings,
+    twins: NDArray[np.intp],
+    traits: FloatArray,
+    match: FloatArray,
+    scenario: Scenario,
+    market: Market,
+) -> Listings:
+    daily = ordinary_sales(match, office.minimum_order, market)
+    return Listings(
+        listing_id=office.listing_id,
+        title=office.title,
+        category=office.category,
+        cost=office.cost,
+        price=office.price,
+        minimum_order=office.minimum_order,
+        stock=office.stock,
+        rating=office.rating,
+        reviews=office.reviews,
+        age_days=office.age_days,
+        image_score=office.image_score,
+        title_score=office.title_score,
+        market_price=office.market_price,
+        reference_price=office.price * np.exp(traits[:, ListingTrait.REFERENCE]),
+        appeal=traits[:, ListingTrait.APPEAL],
+        relevance=traits[:, ListingTrait.RELEVANCE],
+        elasticity=donor.elasticity[twins],
+        hype=np.clip(traits[:, ListingTrait.HYPE], 0.0, 1.0),
+        care=traits[:, ListingTrait.CARE],
+        reorder_point=reorder_point(daily, scenario),
+        reorder_quantity=reorder_quantity(daily, office.minimum_order),
+        match=match,
+        affinity=donor.affinity[twins],
+        shock=donor.shock[twins],
+    )
+
+
+def _take_over(office: BackOffice, opened: OpenStores, row: int) -> None:
+    """Put what the merchant saw in the place of what the believed store's own week brought."""
+    market = opened.stores[row].market
+    hours = office.history_days * HOURS_PER_DAY
+    kept = memory_decay(market.rank_half_life_hours) ** hours
+    listing = opened.start.state.listing[row]
+    listing[:, ListingState.MEMORY] = remember(
+        first_memory(office.reviews, market),
+        kept,
+        office.orders / hours,
+        office.clicks / hours,
+        market.rank_click_weight,
+    )
+    ledger = opened.start.task.ledger_listing[row]
+    waiting = office.clicks / np.maximum(ledger[:, LedgerListing.CLICKS], 1.0)
+    ledger[:, LedgerListing.IMMATURE_DAY] *= waiting
+    ledger[:, LedgerListing.IMMATURE_SLOW] *= waiting
+    ledger[:, LedgerListing.CLICKS] = office.clicks
+    ledger[:, LedgerListing.AD_CLICKS] = office.ad_clicks
+    ledger[:, LedgerListing.ORDERS] = office.orders
+    ledger[:, LedgerListing.UNITS] = office.units
+    ledger[:, LedgerListing.IMPRESSIONS] = office.impressions
+    ledger[:, LedgerListing.AD_IMPRESSIONS] = office.ad_impressions
+    ledger[:, LedgerListing.UNIT_RATE] = office.units / hours
+    ledger[:, LedgerListing.SOLD] = (office.reviews > 0.0) | (office.orders > 0.0)
