@@ -2,10 +2,8 @@
 
 from .baselines import OpenLoop, RandomActions
 from .feedback import PidPacing, Trim, ValuePid
-from .gains import Gain
-from .pacing import DayPurse, PacingLaw
+from .laws import DayPurse, Gain, PacingLaw, Shelf, ValueLaw
 from .registry import CONTROLLERS, controller_gains, make_controller
-from .value import Shelf, ValueLaw
 
 __all__ = [
     "CONTROLLERS",

@@ -11,7 +11,7 @@ from merchantgym.envs.actor import Kind, Memory
 from merchantgym.envs.observation import action_size, listings_in
 from merchantgym.envs.plan import PlanArrays
 
-from .gains import check_gains, gain
+from .laws import check_gains, gain
 
 
 @dataclass(frozen=True)

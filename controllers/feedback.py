@@ -15,9 +15,8 @@ from merchantgym.envs.observation import Global, ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING
 
-from .gains import check_gains, gain
-from .pacing import Array, DayPurse, PacingLaw
-from .value import ValueLaw, read_shelf
+from .laws import Array, DayPurse, PacingLaw, ValueLaw, check_gains, gain
+from .readings import read_shelf
 
 HOURS_PER_DAY = 24
 _SLACK = 1e-6  # [relative] forgiven where daily budgets are added up

@@ -8,9 +8,7 @@ from merchantgym.envs.actor import Actor
 
 from .baselines import OpenLoop, RandomActions
 from .feedback import PidPacing, Trim, ValuePid
-from .gains import Gain, gains_of
-from .pacing import PacingLaw
-from .value import ValueLaw
+from .laws import Gain, PacingLaw, ValueLaw, gains_of
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from merchantgym.controllers import DayPurse, PacingLaw
+from merchantgym.controllers.laws import DayPurse, PacingLaw
 
 HOURS = 336
 DAY = 1.0 + 0.8 * np.sin(2.0 * np.pi * (np.arange(24) - 8) / 24.0)

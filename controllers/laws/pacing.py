@@ -6,10 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .arrays import Array
 from .gains import check_gains, gain
-
-Array: TypeAlias = Any
-"""A numpy array or a torch tensor: the laws use only what both spell alike, so that they can enter an ONNX graph."""
 
 PacingMemory: TypeAlias = tuple[Array, Array, Array, Array]
 """(passed, dawn, lag, integral), (n,) each: share of traffic passed at the last step and when the day began,

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from merchantgym.envs.observation import Global, ObservationView, PerListing
-
+from .arrays import Array
 from .gains import check_gains, gain
-from .pacing import Array
 
 _LEAST_VALUE = 1e-4  # [CNY per click] what a worthless click counts as, so that its log exists
 _EVEN_SHARE = 0.02  # [share of budget] weight of a listing that has not spent yet
@@ -30,30 +28,6 @@ class Shelf:
     days_left: Array  # (n, 1) [days] of the plan
     incoming: Array  # 1 where goods are on the way, else 0
     youth: Array  # 1 / sqrt(1 + reviews), times the share of the plan's time left
-
-
-def read_shelf(view: ObservationView, days: Array, xp: Any = np) -> Shelf:
-    """The listings' plain numbers from an observation, whose scales are inverted exactly.
-
-    Args:
-        view: of n stores.
-        days: length of each plan [days], shape (n,).
-        xp: numpy or torch, as the observation is.
-    """
-    time_left = view[Global.TIME_LEFT][:, None]
-    return Shelf(
-        order_margin=xp.expm1(view[PerListing.ORDER_VALUE]),
-        orders=xp.expm1(view[PerListing.ORDERS]),
-        matured_clicks=xp.expm1(view[PerListing.MATURED_CLICKS]),
-        store_rate=xp.exp(view[Global.STORE_CONVERSION])[:, None],
-        bid=view[PerListing.PLAN_BID],
-        active=view[PerListing.ACTIVE],
-        spend_share=view[PerListing.SPEND_SHARE],
-        cover=xp.expm1(view[PerListing.STOCK_COVER]),
-        days_left=time_left * days[:, None],
-        incoming=view[PerListing.INCOMING],
-        youth=view[PerListing.FEW_REVIEWS] * time_left,
-    )
 
 
 @dataclass(frozen=True)
