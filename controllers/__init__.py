@@ -1,14 +1,21 @@
 """Actors with frozen gains: feedback controllers that correct a plan hour by hour."""
 
+from .admission import Admission, admit
 from .baselines import OpenLoop, RandomActions
 from .feedback import PidPacing, Trim, ValuePid
-from .laws import DayPurse, Gain, PacingLaw, Shelf, ValueLaw
-from .registry import CONTROLLERS, controller_gains, make_controller
+from .guard import Guard, LossLimit
+from .laws import BreakerLaw, DayPurse, Gain, PacingLaw, Shelf, ValueLaw
+from .registry import CONTROLLERS, GUARDED, controller_gains, make_controller
 
 __all__ = [
     "CONTROLLERS",
+    "GUARDED",
+    "Admission",
+    "BreakerLaw",
     "DayPurse",
     "Gain",
+    "Guard",
+    "LossLimit",
     "OpenLoop",
     "PacingLaw",
     "PidPacing",
@@ -17,6 +24,7 @@ __all__ = [
     "Trim",
     "ValueLaw",
     "ValuePid",
+    "admit",
     "controller_gains",
     "make_controller",
 ]

@@ -148,7 +148,7 @@ def _all_signs(office: BackOffice, market: Market) -> FloatArray:
 def _fit(signs: FloatArray, traits: FloatArray) -> Regression:
     mean, scale = signs.mean(axis=0), signs.std(axis=0)
     design = _design(signs, mean, scale)
-    weights: FloatArray = np.linalg.lstsq(design, traits, rcond=1e-10)[0]
+    weights = np.linalg.lstsq(design, traits, rcond=1e-10)[0].astype(np.float64)
     return Regression(mean, scale, weights, traits - design @ weights)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.controllers import CONTROLLERS
+from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.catalogue import read_catalogue
 from merchantgym.envs.opening import OpenStores
@@ -75,12 +75,12 @@ def read_comparison(setting: Setting) -> Comparison:
     config = setting.config
     planners, executors = tuple(config["planners"]), tuple(config["executors"])
     check_names("planners", planners, tuple(PLANNERS))
-    check_names("executors", executors, (*CONTROLLERS, *LEARNED))
+    check_names("executors", executors, (*CONTROLLERS, *GUARDED, *LEARNED))
     stores = int(config["stores"])
     if stores < 2:
         raise ValueError(f"stores(={stores}) must be >= 2: an interval needs two")
     for name in executors:
-        if name in CONTROLLERS:
+        if name not in LEARNED:
             controller(config, name)
     return Comparison(planners, executors, stores, read_job(setting), _open_shop(setting))
 
