@@ -29,7 +29,7 @@ _LEAST_ORDER = 1.0  # [CNY]
 class LossLimit:
     """How much a merchant is ready to lose, and what counts as lost before it is booked."""
 
-    limit_share: float = gain(0.1, "share of the plan's budget that may be lost", (0.1, 0.1), allowed=(0.0, 4.9))
+    limit_share: float = gain(0.2, "share of the plan's budget that may be lost", (0.2, 0.2), allowed=(0.0, 4.9))
     return_cost: float = gain(0.03, "share of recent revenue that returns will cost", (0.0, 0.1), allowed=(0.0, 1.0))
     return_delay: float = gain(120.0, "h, mean delay of returns", (120.0, 120.0), allowed=(1.0, inf))
     fees: float = gain(0.09, "share of revenue: commission and returns", (0.09, 0.09), allowed=(0.0, 0.9))

@@ -13,7 +13,7 @@ from .opening import OpenStores
 from .plan import Forecast, Plan, Quantiles, pack_plans
 from .rollout import rollout, subset
 from .scenario import Scenario
-from .twin import believed_stores
+from .twin import believed_stores, twin_keys
 
 TAIL = 0.05
 """Chance that a quantity falls short of a forecast's low point, and that it exceeds the high one."""
@@ -93,7 +93,7 @@ def outlooks(actor: Actor, plans: Sequence[Plan], twin: OpenStores, seed: int, *
         raise ValueError(f"twin(={len(twin)} stores) must hold equally many for each of plans(={len(plans)})")
     rows = np.repeat(np.arange(len(plans)), draws)
     packed = subset(pack_plans(plans, twin.listing_ids[::draws]), rows)
-    keys = np.tile(np.arange(draws), len(plans))
+    keys = np.array(twin_keys(len(plans), draws))
     played = rollout(actor, twin, packed, seed, keys=keys, threads=threads)
     columns = (played.spend, played.gmv, played.profit)
     parts = [column.reshape(len(plans), draws) for column in columns]

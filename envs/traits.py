@@ -4,6 +4,7 @@ Signs are functions of a `BackOffice` alone. Traits are what a `Store` holds bey
 about linear in the signs: log-odds and logarithms. `twin` learns from reference stores which traits go with them.
 """
 
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
@@ -17,6 +18,7 @@ from .market.parameters import Market
 from .market.rank import newness
 from .store import STAGES, Store
 
+_COUNTS = ("impressions", "ad_impressions", "clicks", "ad_clicks", "orders", "units", "gmv", "ad_spend")
 _CONVERSION_WEIGHT = 8.0  # [orders] a listing's own prior: sd 0.35 of its log-odds, see population
 _SHOP_WEIGHT = 4.0  # [orders] a shop's: sd 0.5
 _CLICK_WEIGHT = 10.0  # [clicks] a listing's: sd 0.3
@@ -63,13 +65,19 @@ def shop_traits(store: Store) -> FloatArray:
     return np.concatenate(([_crowd(store)], store.rival_shift, organic))
 
 
+def a_week(office: BackOffice) -> BackOffice:
+    """The back office with its history's counts as a week would have brought them."""
+    share = 7.0 / office.history_days
+    return replace(office, history_days=7, **{name: share * getattr(office, name) for name in _COUNTS})
+
+
 def _crowd(store: Store) -> float:
     usual = np.asarray(store.market.channel_volume) * store.hosting.traffic
     return float(np.log(store.volume / usual).sum()) / N_CHANNELS
 
 
 def listing_signs(office: BackOffice, market: Market) -> FloatArray:
-    """What the back office says of each listing, shape (K, signs); nan where it does not know."""
+    """What a week's back office says of each listing, shape (K, signs); nan where it does not know."""
     usual_clicks = logistic(market.click_log_odds) * office.impressions
     image = np.clip(office.image_score, 0.02, 0.98)
     cold = office.reviews == 0.0
@@ -93,7 +101,7 @@ def listing_signs(office: BackOffice, market: Market) -> FloatArray:
 
 
 def shop_signs(office: BackOffice, market: Market) -> FloatArray:
-    """What the back office says of the shop as a whole, shape (signs,): its own, then the means of its listings'."""
+    """What a week's back office says of the shop as a whole, shape (signs,): its own, then its listings' means."""
     driver = driver_of(office.driver)
     asked = np.log(office.suggested_bid * office.quality_score)
     price = (office.ad_spend.sum() + 0.5 * office.suggested_bid.mean()) / (office.ad_clicks.sum() + 1.0)
@@ -112,7 +120,10 @@ def shop_signs(office: BackOffice, market: Market) -> FloatArray:
         np.log1p(office.ad_clicks.sum()),
         np.log((office.orders.sum() + _SHOP_WEIGHT) / (usual + _SHOP_WEIGHT)),
     )
-    return np.concatenate((signs, np.nanmean(listing_signs(office, market), axis=0)))
+    own = listing_signs(office, market)
+    known = (~np.isnan(own)).sum(axis=0)
+    means = np.divide(np.nansum(own, axis=0), known, out=np.full(own.shape[1], np.nan), where=known > 0)
+    return np.concatenate((signs, means))
 
 
 def likeness(office: BackOffice) -> FloatArray:

@@ -32,12 +32,13 @@ from .population import Population, ordinary_sales, reorder_point, reorder_quant
 from .scenario import Scenario
 from .store import HOURS_PER_DAY, NEVER, Listings, Store
 from .task import LedgerListing
-from .traits import ListingTrait, ShopTrait, likeness, listing_signs, listing_traits, shop_signs, shop_traits
+from .traits import ListingTrait, ShopTrait, a_week, likeness, listing_signs, listing_traits, shop_signs, shop_traits
 
 _REFERENCE_SEED = 0x7EF  # population of the reference stores; a study's own seed gives other stores
 _REFERENCE_STORES = 1024
 _DONORS = 256
 _FARTHEST = 4.0  # [sd] a sign is taken to lie at most so far from the reference shops' mean
+_KEYS = 0xB0000000  # the first of the twins' keys: far from those of true stores, so that none shares its chance
 _ALL_SUITED = 0.98  # the most that the match of all listings may sum to
 
 
@@ -81,14 +82,16 @@ def believed_stores(
         offices: n of them, with the same number of listings.
         scenario: the population that they are taken to come from.
         draws: believed stores for each office.
-        seed: of the beliefs; an office's are the same alone and among others.
+        seed: of the beliefs, >= 0; an office's are the same alone and among others.
         market: base market, the reference market by default.
         threads: at most so many at once.
     Returns: n x draws stores, those of the first office first; their back offices are those given.
-    Raises: ValueError: no office, no draws, or offices with different numbers of listings.
+    Raises: ValueError: no office, no draws, a negative seed, or offices with different numbers of listings.
     """
     if draws < 1:
         raise ValueError(f"draws(={draws}) must be >= 1")
+    if seed < 0:
+        raise ValueError(f"seed(={seed}) must be >= 0")
     counts = {len(office.listing_id) for office in offices}
     if len(counts) != 1:
         raise ValueError(f"offices(={len(offices)} of them) have {sorted(counts)} listings; all need equally many")
@@ -96,12 +99,16 @@ def believed_stores(
     stores: list[Store] = []
     for office in offices:
         stores += _believed(office, _fitting(scenario, office), base, draws, seed)
-    keys = [seed * draws + draw for draw in range(draws)] * len(offices)
-    opened = open_stores(stores, keys, threads=threads)
+    opened = open_stores(stores, twin_keys(len(offices), draws), threads=threads)
     shown = tuple(office for office in offices for _ in range(draws))
     for row, office in enumerate(shown):
         _take_over(office, opened, row)
     return OpenStores(opened.stores, opened.start, shown)
+
+
+def twin_keys(offices: int, draws: int) -> list[int]:
+    """Keys of the chance that believed stores meet: the same for every office, and no true store's."""
+    return [_KEYS + draw for draw in range(draws)] * offices
 
 
 def _fitting(scenario: Scenario, office: BackOffice) -> Scenario:
@@ -162,7 +169,7 @@ def _design(signs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArra
 
 def _believed(office: BackOffice, scenario: Scenario, base: Market, draws: int, seed: int) -> list[Store]:
     """Draws of the store behind one back office."""
-    known, market = reference(scenario, base), scenario.market(base)
+    known, market, office = reference(scenario, base), scenario.market(base), a_week(office)
     rng = keyed_generator(_REFERENCE_SEED, seed)
     far = np.linalg.norm((known.likeness - likeness(office)) / (known.likeness.std(axis=0) + 1e-9), axis=1)
     nearest = np.argsort(far, kind="stable")[:_DONORS]

@@ -42,12 +42,12 @@ class BreakerLaw:
     SIZE: ClassVar[int] = 8
     """Arrays in its memory."""
 
-    trip_ratio: float = gain(0.7, "share of the floor: trips surely below", (0.3, 1.0), allowed=(0.0, inf))
-    reset_ratio: float = gain(1.0, "share of the floor: closes above", (0.8, 1.5), allowed=(0.0, inf))
-    confidence: float = gain(1.64, "standard errors", (0.5, 2.5), allowed=(0.0, inf))
+    trip_ratio: float = gain(0.9, "share of the floor: trips surely below", (0.3, 1.0), allowed=(0.0, inf))
+    reset_ratio: float = gain(1.1, "share of the floor: closes above", (0.8, 1.5), allowed=(0.0, inf))
+    confidence: float = gain(0.5, "standard errors", (0.0, 2.0), allowed=(0.0, inf))
     cool_down: float = gain(24.0, "h without ads", (6.0, 72.0), log=True, allowed=(1.0, inf))
-    probe: float = gain(0.7, "ln bid taken off while probing", (0.0, 1.2), allowed=(0.0, inf))
-    evidence_half_life: float = gain(96.0, "h", (24.0, 336.0), log=True, allowed=(1.0, inf))
+    probe: float = gain(1.0, "ln bid taken off while probing", (0.0, 1.2), allowed=(0.0, inf))
+    evidence_half_life: float = gain(336.0, "h", (24.0, 336.0), log=True, allowed=(1.0, inf))
     dispersion: float = gain(2.0, "1 + squared variation of order values", (2.0, 2.0), allowed=(1.0, inf))
     share_same_hour: float = gain(0.35, "share of orders in the hour of the click", (0.35, 0.35), allowed=(0.0, 1.0))
     share_within_day: float = gain(0.15, "share of orders within about a day", (0.15, 0.15), allowed=(0.0, 1.0))
@@ -93,13 +93,13 @@ class BreakerLaw:
         return following, (following, hours, spent, returned, day, slow, due, seen)
 
     def upper(self, due: Floats, seen: Floats, event: Floats) -> Floats:
-        """Upper confidence bound of the return on ad spend, shape (n,); infinite where nothing is due yet.
+        """Upper confidence bound of the return on ad spend, shape (n,); infinite where next to nothing is due yet.
 
         Args:
             due: spend whose orders are due [money]. seen: revenue it led to. event: revenue that counts as one event.
         """
         bound = (np.sqrt(seen / event + 1.0) + 0.5 * self.confidence) ** 2 * event
-        return np.divide(bound, due, out=np.full_like(due, inf), where=due > 0.0)
+        return np.divide(bound, due, out=np.full_like(due, inf), where=due > 1e-9 * event)
 
     def _take_in(self, memory: BreakerMemory, spent: Floats, returned: Floats) -> BreakerMemory:
         """(waiting within a day, waiting slowly, due, seen) after the hour that has passed."""
