@@ -18,7 +18,8 @@ from .laws.breaker import OPEN, PROBING
 
 Floats = NDArray[np.float64]
 
-_ROUNDING = 1e-6  # [share of budget] what single precision may hide of a loss
+_ROUNDING = 1e-5  # [share of a loss] that the observation's single precision may hide
+_LEAST_SIZE = -2.0  # [ln] where the observation cuts the size of a budget off
 _BARELY_ON = -1.0 + 1e-9  # the lowest action of a listing that still advertises
 _EVEN_SHARE = 0.02  # [share of budget] weight of a listing that has not spent yet
 _LEAST_MARGIN = 0.05  # [share of price] taken for listings that leave less
@@ -75,8 +76,8 @@ class Guard:
         return "learned" if self.executor.kind == "learned" else "controller"
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(budget, limit, floor, orders, returns, *breaker, *executor's): CNY; the plan's ROI floor; orders so far in
-        all, -1 before the first hour; recent revenue that may still come back [CNY].
+        """(days, budget, limit, floor, orders, returns, *breaker, *executor's): length of the plan; CNY; the plan's ROI
+        floor; orders so far in all, -1 before the first hour; recent revenue that may still come back [CNY].
 
         Raises: ValueError: `limit` is neither one number nor one a store.
         """
@@ -85,6 +86,7 @@ class Guard:
         if limit.shape not in ((), (n,)):
             raise ValueError(f"limit(shape={limit.shape}) must be one number or {(n,)}, one a store")
         own = (
+            np.broadcast_to(plans.days.astype(np.float64), (n,)).copy(),
             budget,
             np.broadcast_to(limit, (n,)).copy(),
             np.broadcast_to(plans.roi_floor, (n,)).astype(np.float64),
@@ -95,11 +97,11 @@ class Guard:
 
     def act(self, observation: NDArray[Any], memory: Memory) -> tuple[NDArray[np.float64], Memory]:
         """As `Actor.act`."""
-        budget, limit, floor, orders, returns, *rest = memory
+        days, at_first, limit, floor, orders, returns, *rest = memory
         law, inner = tuple(rest[: self.breaker.SIZE]), tuple(rest[self.breaker.SIZE :])
         wish, inner = self.executor.act(observation, inner)
         view = ObservationView(np.asarray(observation, dtype=np.float64))
-        order_value, margin = _mean_order(view)
+        budget, (order_value, margin) = _budget(view, days, at_first), _mean_order(view)
         orders, returns = self._returns(view, orders, returns, order_value)
         loss = self.terms.return_cost * returns - view[Global.PROFIT] * budget
         spent = (1.0 - view[Global.BUDGET_LEFT]) * budget
@@ -110,9 +112,9 @@ class Guard:
             floor=np.where(floor > 0.0, floor, 1.0 / np.maximum(margin - self.terms.fees, _LEAST_MARGIN)),
             order_value=order_value,
         )
-        stopped = loss >= limit - _ROUNDING * budget
+        stopped = loss >= limit * (1.0 - _ROUNDING)
         action = self._restrained(np.asarray(wish, dtype=np.float64), phase, stopped)
-        return action, (budget, limit, floor, orders, returns, *law, *inner)
+        return action, (days, at_first, limit, floor, orders, returns, *law, *inner)
 
     def _restrained(self, wish: Floats, phase: Floats, stopped: NDArray[np.bool_]) -> Floats:
         """The executor's action (n, A), or what is left of it."""
@@ -132,6 +134,12 @@ class Guard:
         now = np.expm1(view[PerListing.ORDERS]).sum(axis=1)
         gained = np.where(orders < 0.0, 0.0, np.maximum(now - orders, 0.0))
         return now, returns * (1.0 - 1.0 / self.terms.return_delay) + gained * order_value
+
+
+def _budget(view: ObservationView, days: Floats, at_first: Floats) -> Floats:
+    """The plan's budget as it stands, which the merchant may have changed [CNY], shape (n,)."""
+    size = view[Global.BUDGET_SIZE]
+    return np.where(size > _LEAST_SIZE, np.exp(size + 3.0) * days, at_first)
 
 
 def _mean_order(view: ObservationView) -> tuple[Floats, Floats]:

@@ -34,6 +34,7 @@ VERBS = {
     "export": Verb("merchantgym.experiments.export", "write a trained policy as a checked ONNX bundle"),
     "watch": Verb("merchantgym.experiments.watch", "watch one store's days live, or save them as a film"),
     "scenarios": Verb("merchantgym.experiments.scenarios", "draw the market of every scenario"),
+    "respond": Verb("merchantgym.experiments.responses", "draw controllers' answers to a step and to a wrong plan"),
     "agree": Verb("merchantgym.experiments.agreement", "test that both engines are one law"),
     "bench": Verb("merchantgym.experiments.bench", "measure the speed of the simulator"),
 }
