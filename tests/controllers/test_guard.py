@@ -40,6 +40,11 @@ NEVER_TRIPS = BreakerLaw(trip_ratio=0.0)
 Floats = NDArray[np.float64]
 
 
+def observed(**features: Any) -> NDArray[np.float32]:
+    """An observation of one of `some_plans`: 840 CNY for 14 days."""
+    return plain_observation(budget_size=np.log(840.0 / 14.0) - 3.0, **features)
+
+
 @dataclass(frozen=True)
 class Stubborn:
     """Does the same in every hour: an executor that wastes money with a will."""
@@ -89,7 +94,7 @@ EXECUTORS: dict[str, Actor] = {
 }
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     executor=st.sampled_from(sorted(EXECUTORS)),
     scenario=st.sampled_from(["headline", "steady"]),
@@ -142,7 +147,7 @@ def test_a_guard_saves_money_where_bids_are_far_too_high() -> None:
 
 def losing(step: int, start: float = 0.9) -> NDArray[np.float32]:
     """Hour `step` of a plan that sells at a profit of goods, while ads take 5 % of the budget an hour for nothing."""
-    return plain_observation(budget_left=start - 0.05 * step, ad_return=0.0, profit=0.1, unit_margin=0.4)
+    return observed(budget_left=start - 0.05 * step, ad_return=0.0, profit=0.1, unit_margin=0.4)
 
 
 def phases_of(actor: Guard, hours: int) -> tuple[list[Floats], Memory]:
@@ -177,7 +182,7 @@ def test_a_plan_at_its_limit_is_stopped_and_goes_on_once_it_has_recovered() -> N
     actor = Guard(Stubborn(bids=0.5, discount=0.5), LossLimit(limit_share=0.1, return_cost=0.0), NEVER_TRIPS)
     memory = actor.init(some_plans(1), 1)
     for profit, stopped in ((-0.0999, False), (-0.1, True), (-0.3, True), (-0.05, False)):
-        action, memory = actor.act(plain_observation(profit=profit), memory)
+        action, memory = actor.act(observed(profit=profit), memory)
         np.testing.assert_array_equal(action[0, 2:-1], PAUSED if stopped else 0.5)
         np.testing.assert_array_equal(action[0, -1], 0.0 if stopped else 0.5)
 
@@ -187,24 +192,34 @@ def test_returns_under_way_count_before_they_are_booked() -> None:
     actor = Guard(OpenLoop(), LossLimit(limit_share=0.1, return_cost=0.1), NEVER_TRIPS)
     memory = actor.init(some_plans(1), 1)
     edge: dict[str, Any] = {"profit": -0.095, "unit_margin": 0.4}
-    action, memory = actor.act(plain_observation(orders=np.log1p(2.0), **edge), memory)
+    action, memory = actor.act(observed(orders=np.log1p(2.0), **edge), memory)
     assert (action == 0.0).all()
-    action, memory = actor.act(plain_observation(orders=np.log1p(3.0), **edge), memory)
+    action, memory = actor.act(observed(orders=np.log1p(3.0), **edge), memory)
     assert (action[0, 2:-1] == PAUSED).all()
     for _ in range(400):
-        action, memory = actor.act(plain_observation(orders=np.log1p(3.0), **edge), memory)
+        action, memory = actor.act(observed(orders=np.log1p(3.0), **edge), memory)
     assert (action == 0.0).all()
 
 
 def test_limits_may_differ_between_stores() -> None:
     actor = Guard(OpenLoop(), breaker=NEVER_TRIPS, limit=np.array([0.0, 40.0, 400.0]))
-    action, _ = actor.act(np.repeat(plain_observation(profit=-0.1), 3, axis=0), actor.init(some_plans(3), 3))
+    action, _ = actor.act(np.repeat(observed(profit=-0.1), 3, axis=0), actor.init(some_plans(3), 3))
     assert (action[:2, 2:-1] == PAUSED).all()
     assert (action[2] == 0.0).all()
     with pytest.raises(ValueError, match=r"limit\(shape=\(3,\)\) must be one number or \(2,\), one a store"):
         actor.init(some_plans(2), 2)
     with pytest.raises(ValueError, match=r"limit\(=-1.0\) must be finite and >= 0"):
         Guard(OpenLoop(), limit=-1.0)
+
+
+def test_a_budget_that_the_merchant_changes_leaves_the_limit_where_it_was() -> None:
+    """A tenth of 840 CNY stays 84 CNY when the budget becomes 210 CNY."""
+    actor = Guard(OpenLoop(), LossLimit(limit_share=0.1), NEVER_TRIPS)
+    memory = actor.init(some_plans(1), 1)
+    for loss, stopped in ((83.0, False), (85.0, True)):
+        cut = plain_observation(budget_size=np.log(210.0 / 14.0) - 3.0, profit=-loss / 210.0)
+        action, memory = actor.act(cut, memory)
+        np.testing.assert_array_equal(action[0, 2:-1], PAUSED if stopped else 0.0)
 
 
 @pytest.mark.parametrize("name", ["open_loop", "random", "value_pid"])
