@@ -95,13 +95,16 @@ def listing_signs(office: BackOffice, market: Market) -> FloatArray:
         np.log((office.clicks + _CLICK_WEIGHT) / (usual_clicks + _CLICK_WEIGHT)),
         np.log((office.orders + _CONVERSION_WEIGHT) / (_usual_orders(office, market) + _CONVERSION_WEIGHT)),
         np.log(office.market_price / office.price),
-        np.log(np.maximum(office.stock, office.minimum_order) / office.minimum_order),
     )
     return np.stack(columns, axis=1)
 
 
 def shop_signs(office: BackOffice, market: Market) -> FloatArray:
-    """What a week's back office says of the shop as a whole, shape (signs,): its own, then its listings' means."""
+    """What a week's back office says of the shop as a whole, shape (signs,).
+
+    Few means over listings are among them: over many listings they hardly vary in a population, so that a shop of
+    another kind would lie far outside of it.
+    """
     driver = driver_of(office.driver)
     asked = np.log(office.suggested_bid * office.quality_score)
     price = (office.ad_spend.sum() + 0.5 * office.suggested_bid.mean()) / (office.ad_clicks.sum() + 1.0)
@@ -120,10 +123,8 @@ def shop_signs(office: BackOffice, market: Market) -> FloatArray:
         np.log1p(office.ad_clicks.sum()),
         np.log((office.orders.sum() + _SHOP_WEIGHT) / (usual + _SHOP_WEIGHT)),
     )
-    own = listing_signs(office, market)
-    known = (~np.isnan(own)).sum(axis=0)
-    means = np.divide(np.nansum(own, axis=0), known, out=np.full(own.shape[1], np.nan), where=known > 0)
-    return np.concatenate((signs, means))
+    means = (np.log(office.quality_score).mean(), (office.reviews == 0.0).mean(), np.log1p(office.reviews).mean())
+    return np.array((*signs, *means))
 
 
 def likeness(office: BackOffice) -> FloatArray:

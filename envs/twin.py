@@ -37,7 +37,7 @@ from .traits import ListingTrait, ShopTrait, a_week, likeness, listing_signs, li
 _REFERENCE_SEED = 0x7EF  # population of the reference stores; a study's own seed gives other stores
 _REFERENCE_STORES = 1024
 _DONORS = 256
-_FARTHEST = 4.0  # [sd] a sign is taken to lie at most so far from the reference shops' mean
+_FARTHEST = 3.0  # [sd] a sign is taken to lie at most so far from the reference shops' mean
 _KEYS = 0xB0000000  # the first of the twins' keys: far from those of true stores, so that none shares its chance
 _ALL_SUITED = 0.98  # the most that the match of all listings may sum to
 
@@ -247,6 +247,7 @@ def _listings(
     scenario: Scenario,
     market: Market,
 ) -> Listings:
+    relevance = traits[:, ListingTrait.RELEVANCE]
     daily = ordinary_sales(match, office.minimum_order, market)
     return Listings(
         listing_id=office.listing_id,
@@ -263,8 +264,8 @@ def _listings(
         title_score=office.title_score,
         market_price=office.market_price,
         reference_price=office.price * np.exp(traits[:, ListingTrait.REFERENCE]),
-        appeal=traits[:, ListingTrait.APPEAL],
-        relevance=traits[:, ListingTrait.RELEVANCE],
+        appeal=_appeal_shown(office.quality_score, relevance, traits[:, ListingTrait.APPEAL], market),
+        relevance=relevance,
         elasticity=donor.elasticity[twins],
         hype=np.clip(traits[:, ListingTrait.HYPE], 0.0, 1.0),
         care=traits[:, ListingTrait.CARE],
@@ -274,6 +275,12 @@ def _listings(
         affinity=donor.affinity[twins],
         shock=donor.shock[twins],
     )
+
+
+def _appeal_shown(quality: FloatArray, relevance: FloatArray, appeal: FloatArray, market: Market) -> FloatArray:
+    """The appeal that with this relevance gives the quality score shown, which hides nothing else, shape (K,)."""
+    weight = market.quality_appeal_weight
+    return (np.log(quality) - market.quality_relevance_weight * relevance) / weight if weight > 0.0 else appeal
 
 
 def _take_over(office: BackOffice, opened: OpenStores, row: int) -> None:

@@ -72,7 +72,7 @@ def test_takes_over_what_the_office_shows() -> None:
         office, store = stores.offices[row], stores.stores[row]
         constants = stores.start.arrays.listing[row]
         np.testing.assert_array_equal(constants[:, ListingField.COST], np.round(100 * office.cost))
-        np.testing.assert_allclose(constants[:, ListingField.QUALITY], office.quality_score, rtol=1e-6)
+        np.testing.assert_allclose(constants[:, ListingField.QUALITY], office.quality_score, rtol=1e-12)
         np.testing.assert_array_equal(stores.start.state.listing[row, :, ListingState.STOCK], office.stock)
         np.testing.assert_array_equal(stores.start.state.listing[row, :, ListingState.REVIEWS], office.reviews)
         ledger = stores.start.task.ledger_listing[row]
