@@ -10,13 +10,15 @@ learns, by linear regression, which hidden traits go with which signs (`traits`)
 3. What the week's signs do not tell of, such as elasticity and what is to happen, is the donor's own.
 4. The believed store lives through its week (`opening`). Then the counts that the merchant saw replace its own.
 
+For stores of the population the 5-95 % range of a forecast holds the truth in nine cases of ten; for a shop that is
+unlike all of them, such as a catalogue with four times the listings, in about eight.
+
 Source: Beaumont, Zhang and Balding 2002, "Approximate Bayesian computation in population genetics" (acceptance of the
 nearest, then regression adjustment).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,43 +30,16 @@ from .kinds import driver_of
 from .market.parameters import Market, reference_market
 from .market.rank import memory_decay, remember
 from .opening import OpenStores, first_memory, open_stores
-from .population import Population, ordinary_sales, reorder_point, reorder_quantity
+from .population import ordinary_sales, reorder_point, reorder_quantity
+from .reference import REFERENCE_SEED, all_signs, reference
 from .scenario import Scenario
 from .store import HOURS_PER_DAY, NEVER, Listings, Store
 from .task import LedgerListing
-from .traits import ListingTrait, ShopTrait, a_week, likeness, listing_signs, listing_traits, shop_signs, shop_traits
+from .traits import ListingTrait, ShopTrait, a_week, likeness, shop_signs
 
-_REFERENCE_SEED = 0x7EF  # population of the reference stores; a study's own seed gives other stores
-_REFERENCE_STORES = 1024
 _DONORS = 256
-_FARTHEST = 3.0  # [sd] a sign is taken to lie at most so far from the reference shops' mean
 _KEYS = 0xB0000000  # the first of the twins' keys: far from those of true stores, so that none shares its chance
 _ALL_SUITED = 0.98  # the most that the match of all listings may sum to
-
-
-@dataclass(frozen=True, eq=False)
-class Regression:
-    """Traits as a linear function of signs, and what it missed of the rows it was fitted to."""
-
-    mean: FloatArray  # (F,) of the signs
-    scale: FloatArray  # (F,)
-    weights: FloatArray  # (F + 1, T)
-    missed: FloatArray  # (N, T)
-
-    def expect(self, signs: FloatArray) -> FloatArray:
-        """Expected traits, shape (n, T), of signs (n, F); an unknown sign is taken to be the usual one."""
-        return _design(signs, self.mean, self.scale) @ self.weights
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """Stores whose truth is known, and what it is learnt from."""
-
-    stores: tuple[Store, ...]
-    listing: Regression  # rows: stores x listings
-    shop: Regression  # rows: stores
-    likeness: FloatArray  # (N, 4)
-    reviews: FloatArray  # (N, K)
 
 
 def believed_stores(
@@ -124,57 +99,14 @@ def _fitting(scenario: Scenario, office: BackOffice) -> Scenario:
     )
 
 
-def reference(scenario: Scenario, market: Market) -> Reference:
-    """The reference stores of a scenario and what was learnt from them; kept, since it depends on nothing else."""
-    return _reference(scenario.model_dump_json(), market)
-
-
-@lru_cache(maxsize=32)
-def _reference(scenario: str, market: Market) -> Reference:
-    population = Population(Scenario.model_validate_json(scenario), _REFERENCE_SEED, market)
-    opened = population.open("train", _REFERENCE_STORES)
-    offices = opened.offices
-    shop = np.stack([shop_signs(office, population.market) for office in offices])
-    own = np.stack([_all_signs(office, population.market) for office in offices])
-    traits = np.stack([listing_traits(store) for store in opened.stores])
-    return Reference(
-        stores=opened.stores,
-        listing=_fit(own.reshape(-1, own.shape[2]), traits.reshape(-1, traits.shape[2])),
-        shop=_fit(shop, np.stack([shop_traits(store) for store in opened.stores])),
-        likeness=np.stack([likeness(office) for office in offices]),
-        reviews=np.stack([office.reviews for office in offices]),
-    )
-
-
-def _all_signs(office: BackOffice, market: Market) -> FloatArray:
-    """Signs of each listing and, beside them, those of its shop, shape (K, F)."""
-    own, shop = listing_signs(office, market), shop_signs(office, market)
-    return np.hstack((own, np.broadcast_to(shop, (len(own), len(shop)))))
-
-
-def _fit(signs: FloatArray, traits: FloatArray) -> Regression:
-    mean, scale = signs.mean(axis=0), signs.std(axis=0)
-    design = _design(signs, mean, scale)
-    weights = np.linalg.lstsq(design, traits, rcond=1e-10)[0].astype(np.float64)
-    return Regression(mean, scale, weights, traits - design @ weights)
-
-
-def _design(signs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Standardised signs (n, F + 1), the last column 1; what never varied among the reference shops counts for 0."""
-    varied = scale > 1e-9
-    standard = np.where(varied, (signs - mean) / np.where(varied, scale, 1.0), 0.0)
-    standard = np.clip(np.nan_to_num(standard), -_FARTHEST, _FARTHEST)
-    return np.hstack((standard, np.ones((len(signs), 1))))
-
-
 def _believed(office: BackOffice, scenario: Scenario, base: Market, draws: int, seed: int) -> list[Store]:
     """Draws of the store behind one back office."""
     known, market, office = reference(scenario, base), scenario.market(base), a_week(office)
-    rng = keyed_generator(_REFERENCE_SEED, seed)
+    rng = keyed_generator(REFERENCE_SEED, seed)
     far = np.linalg.norm((known.likeness - likeness(office)) / (known.likeness.std(axis=0) + 1e-9), axis=1)
     nearest = np.argsort(far, kind="stable")[:_DONORS]
     donors = rng.permutation(np.resize(rng.permutation(nearest), max(draws, len(nearest))))[:draws]
-    expected = known.listing.expect(_all_signs(office, market))
+    expected = known.listing.expect(all_signs(office, market))
     shop = known.shop.expect(shop_signs(office, market)[None])[0]
     count = len(office.listing_id)
     missed = known.listing.missed.reshape(len(known.stores), count, -1)
