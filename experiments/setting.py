@@ -32,6 +32,8 @@ TEST_RUN = 7_001  # the same in compare and evaluate: the same stores meet the s
 SHOP_RUN = 8_001
 PARITY_RUN = 9_001
 AGREEMENT_RUN = 10_001
+TUNING_RUN = 15_001
+FRESH_RUN = 16_001
 """What a run is for; see `Setting.run_seed`."""
 
 
