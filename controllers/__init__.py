@@ -1,20 +1,27 @@
 """Actors with frozen gains: feedback controllers that correct a plan hour by hour."""
 
+from .admission import Admission, admit
 from .baselines import Constant, OpenLoop, RandomActions
 from .constrained import DualPacing, MinPacing, MultiPid
 from .feedback import PidPacing, ValuePid, Waterlevel
-from .laws import DayPurse, Gain, PacingLaw, Shelf, ValueLaw
+from .guard import Guard, LossLimit
+from .laws import BreakerLaw, DayPurse, Gain, PacingLaw, Shelf, ValueLaw
 from .participation import SmartPacing, Throttle
 from .predictive import Predictive
-from .registry import CONTROLLERS, controller_gains, make_controller
+from .registry import CONTROLLERS, GUARDED, controller_gains, make_controller
 from .trim import Trim
 
 __all__ = [
     "CONTROLLERS",
+    "GUARDED",
+    "Admission",
+    "BreakerLaw",
     "Constant",
     "DayPurse",
     "DualPacing",
     "Gain",
+    "Guard",
+    "LossLimit",
     "MinPacing",
     "MultiPid",
     "OpenLoop",
@@ -29,6 +36,7 @@ __all__ = [
     "ValueLaw",
     "ValuePid",
     "Waterlevel",
+    "admit",
     "controller_gains",
     "make_controller",
 ]

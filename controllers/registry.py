@@ -9,7 +9,9 @@ from merchantgym.envs.actor import Actor
 from .baselines import Constant, OpenLoop, RandomActions
 from .constrained import DualPacing, MinPacing, MultiPid
 from .feedback import PidPacing, ValuePid, Waterlevel
+from .guard import Guard, LossLimit
 from .laws import (
+    BreakerLaw,
     ConstantLaw,
     ConversionLaw,
     Decoupler,
@@ -56,6 +58,9 @@ _RECIPES: Mapping[str, _Recipe] = {
     "mpc": _Recipe((WorthLaw, PredictiveLaw, MarkupLaw, Horizon), Predictive),
 }
 CONTROLLERS = tuple(_RECIPES)
+_GUARD = "guard:"
+GUARDED = tuple(_GUARD + name for name in CONTROLLERS)
+"""Every controller within limits, see `guard`; its gains are the guard's and the controller's."""
 
 
 def controller_gains(name: str) -> dict[str, Gain]:
@@ -81,6 +86,13 @@ def make_controller(name: str, gains: Mapping[str, float] | None = None) -> Acto
 
 
 def _recipe(name: str) -> _Recipe:
-    if name not in _RECIPES:
-        raise ValueError(f"controller(={name!r}) is unknown; allowed: {', '.join(_RECIPES)}")
-    return _RECIPES[name]
+    inner = name.removeprefix(_GUARD)
+    if inner not in _RECIPES:
+        raise ValueError(f"controller(={name!r}) is unknown; allowed: {', '.join(_RECIPES)}, or {_GUARD}<one of them>")
+    recipe = _RECIPES[inner]
+    if inner == name:
+        return recipe
+    return _Recipe(
+        (LossLimit, BreakerLaw, *recipe.parts),
+        lambda terms, breaker, *parts: Guard(recipe.build(*parts), terms, breaker),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import Progress, TaskID
 
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.controllers import CONTROLLERS
+from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.catalogue import read_catalogue
 from merchantgym.envs.opening import OpenStores
@@ -49,7 +49,7 @@ def read_comparison(setting: Setting) -> Comparison:
     if stores < 2:
         raise ValueError(f"stores(={stores}) must be >= 2: an interval needs two")
     for name in executors:
-        if name in CONTROLLERS:
+        if name not in LEARNED:
             controller(config, name)
     scenarios = _scenarios(setting)
     if scenarios and OPEN_LOOP not in executors:
@@ -89,7 +89,7 @@ def _executors(entry: Any) -> tuple[str, ...]:
         return tuple(name for name in CONTROLLERS if name != _CHANCE)
     if not isinstance(entry, list):
         raise ValueError(f"executors(={entry!r}) must be a list such as [open_loop, pid], or {EVERY_CONTROLLER}")
-    check_names("executors", entry, (*CONTROLLERS, *LEARNED))
+    check_names("executors", entry, (*CONTROLLERS, *GUARDED, *LEARNED))
     return tuple(entry)
 
 

@@ -1,6 +1,7 @@
 """Control laws that stand alone: frozen gains, explicit memory, plain numbers in and out; no marketplace is needed."""
 
 from .arrays import Array
+from .breaker import BreakerLaw, BreakerMemory
 from .constant import ConstantLaw
 from .dual import DualBudgetLaw, DualLaw, DualReturnLaw, MinLaw, MinReturnLaw
 from .gains import Gain, check_gains, gain, gains_of
@@ -19,6 +20,8 @@ from .worth import Goods, WorthLaw
 
 __all__ = [
     "Array",
+    "BreakerLaw",
+    "BreakerMemory",
     "ConstantLaw",
     "ConversionLaw",
     "DayPurse",

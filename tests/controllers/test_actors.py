@@ -235,10 +235,11 @@ def test_each_has_a_config_with_all_its_gains(name: str) -> None:
 
 
 def test_every_config_is_a_controller_that_every_verb_gets() -> None:
-    """Registry, conf/controller and the list that the verbs include name the same controllers."""
+    """Registry, conf/controller and the list that the verbs include name the same controllers, and the guard."""
+    names = (*CONTROLLERS, "guard")
     listed = yaml.safe_load((CONF.parent / "controllers.yaml").read_text())["defaults"]
-    assert listed == [{f"controller@controllers.{name}": name} for name in CONTROLLERS]
-    assert {path.stem for path in CONF.glob("*.yaml")} == set(CONTROLLERS)
+    assert listed == [{f"controller@controllers.{name}": name} for name in names]
+    assert {path.stem for path in CONF.glob("*.yaml")} == set(names)
 
 
 @pytest.mark.parametrize("name", FEEDBACK)
