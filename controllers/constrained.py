@@ -26,10 +26,10 @@ from .laws import (
     RoiLaw,
     ValueLaw,
 )
-from .readings import read_purse, read_shelf, terms_of
+from .readings import TERMS, Terms, amended, read_purse, read_shelf, terms_of
 from .trim import Trim
 
-_ACCOUNT = slice(2, 8)  # of an actor's memory: the plan's terms, the account, then the law's own
+_ACCOUNT = slice(TERMS, TERMS + 6)  # of an actor's memory: the plan's terms, the account, then the law's own
 
 
 class ConstrainedLaw(Protocol):
@@ -68,15 +68,16 @@ class _Constrained(Feedback):
         raise NotImplementedError
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(days, daily, *account, *law): the plan's terms, `AccountMemory`, and the memory of the law."""
+        """(*terms, *account, *law): `Terms`, `AccountMemory`, and the memory of the law."""
         return *terms_of(plans, n), *open_account(plans, n), *self.law.init(n)
 
     def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
         """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
-        view, (days, daily) = ObservationView(observation), memory[:2]
-        shelf, purse = read_shelf(view, days, xp), read_purse(view, days, daily, xp)
+        view = ObservationView(observation)
+        terms = amended(view, Terms(*memory[:TERMS]), xp)
+        shelf, purse = read_shelf(view, terms.days, xp), read_purse(view, terms, xp)
         conversion = self.value.conversion(shelf.orders, shelf.matured_clicks, shelf.store_rate)
-        account, books = read_account(view, shelf, conversion, days, memory[_ACCOUNT], xp)
+        account, books = read_account(view, shelf, conversion, terms.days, memory[_ACCOUNT], xp)
         level, own, state = self.law.step(
             memory[_ACCOUNT.stop :],
             purse.passed,
@@ -89,7 +90,7 @@ class _Constrained(Feedback):
             self.trim.feed_forward(view),
             xp,
         )
-        return self.trim.action(level, shelf.active * own, xp), (days, daily, *books, *state)
+        return self.trim.action(level, shelf.active * own, xp), (*terms, *books, *state)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from merchantgym.envs.observation import ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
 
 from .laws import Array, DayPurse, PacingLaw, ValueLaw, WaterlevelLaw
-from .readings import read_purse, read_shelf, terms_of
+from .readings import TERMS, Terms, amended, read_purse, read_shelf, terms_of
 from .trim import Trim
 
 
@@ -69,7 +69,7 @@ class PidPacing(Feedback):
     trim: Trim = field(default_factory=Trim)
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(days, daily, *pacing): the plan's terms, see `terms_of`, and the memory of the pacing law."""
+        """(*terms, *pacing): `Terms` of the plan, and the memory of the pacing law."""
         return *terms_of(plans, n), *self.pacing.init(n)
 
     def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
@@ -89,7 +89,7 @@ class Waterlevel(Feedback):
     trim: Trim = field(default_factory=Trim)
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(days, daily, *pacing), as `PidPacing.init`."""
+        """(*terms, *pacing), as `PidPacing.init`."""
         return *terms_of(plans, n), *self.pacing.init(n)
 
     def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
@@ -123,9 +123,9 @@ class ValuePid(Feedback):
 
 def pace(law: Pacer, trim: Trim, view: ObservationView, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
     """Common log bid (n,) from an observation, and the new memory, laid out as `PidPacing.init` says."""
-    days, daily, *state = memory
-    purse = read_purse(view, days, daily, xp)
+    terms = amended(view, Terms(*memory[:TERMS]), xp)
+    purse = read_purse(view, terms, xp)
     level, state_now = law.step(
-        tuple(state), purse.passed, purse.spent, purse.stride, purse.day, trim.feed_forward(view), xp
+        memory[TERMS:], purse.passed, purse.spent, purse.stride, purse.day, trim.feed_forward(view), xp
     )
-    return level, (days, daily, *state_now)
+    return level, (*terms, *state_now)

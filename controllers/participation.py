@@ -17,10 +17,10 @@ from .account import open_account, read_account
 from .chance import check_seed, plan_marks, uniforms
 from .feedback import Feedback
 from .laws import Array, ConversionLaw, Layer, LayersLaw, ThrottleLaw, check_gains, gain
-from .readings import read_purse, read_shelf, terms_of
+from .readings import TERMS, Terms, amended, read_purse, read_shelf, terms_of
 from .trim import Trim
 
-_ACCOUNT = slice(2, 8)  # of `SmartPacing`'s memory
+_ACCOUNT = slice(TERMS, TERMS + 6)  # of `SmartPacing`'s memory
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,20 @@ class Throttle:
     trim: Trim = field(default_factory=Trim)
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(days, daily, hour, mark, *law): terms and mark of the plan, hours acted so far, memory of the law."""
+        """(*terms, hour, mark, *law): `Terms` and mark of the plan, hours acted so far, memory of the law."""
         return *terms_of(plans, n), np.zeros(n), plan_marks(plans, n), *self.law.init(n)
 
     def act(self, observation: NDArray[Any], memory: Memory) -> tuple[NDArray[np.float64], Memory]:
         """As `Actor.act`."""
         view = ObservationView(np.asarray(observation, dtype=np.float64))
-        days, daily, hour, mark, *state = memory
-        purse = read_purse(view, days, daily)
+        terms = amended(view, Terms(*memory[:TERMS]))
+        hour, mark, *state = memory[TERMS:]
+        purse = read_purse(view, terms)
         rate, now = self.law.step(tuple(state), purse.passed, purse.spent, purse.day)
         drawn = uniforms(self.chance.seed, mark, hour, view.listings.shape[1])
         level = self.law.bias + self.trim.feed_forward(view)
         action: NDArray[np.float64] = self.trim.action(level, 0.0 * drawn, np, paused=drawn >= rate[:, None])
-        return action, (days, daily, hour + 1.0, mark, *now)
+        return action, (*terms, hour + 1.0, mark, *now)
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,16 @@ class SmartPacing(Feedback):
     trim: Trim = field(default_factory=Trim)
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(days, daily, *account, *law): the plan's terms, `AccountMemory`, and the memory of the law."""
+        """(*terms, *account, *law): `Terms`, `AccountMemory`, and the memory of the law."""
         return *terms_of(plans, n), *open_account(plans, n), *self.law.init(n, plans.bid.shape[1])
 
     def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
         """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
-        view, (days, daily) = ObservationView(observation), memory[:2]
-        shelf, purse = read_shelf(view, days, xp), read_purse(view, days, daily, xp)
+        view = ObservationView(observation)
+        terms = amended(view, Terms(*memory[:TERMS]), xp)
+        shelf, purse = read_shelf(view, terms.days, xp), read_purse(view, terms, xp)
         conversion = self.value.conversion(shelf.orders, shelf.matured_clicks, shelf.store_rate)
-        account, books = read_account(view, shelf, conversion, days, memory[_ACCOUNT], xp)
+        account, books = read_account(view, shelf, conversion, terms.days, memory[_ACCOUNT], xp)
         layer = Layer(
             spent=shelf.spend_share / purse.part[:, None],
             response=shelf.order_margin * conversion / account.price,
@@ -94,4 +96,4 @@ class SmartPacing(Feedback):
         )
         on, state = self.law.step(memory[_ACCOUNT.stop :], purse.passed, purse.spent, layer, purse.day, xp)
         level = self.law.bias + self.trim.feed_forward(view)
-        return self.trim.action(level, 0.0 * on, xp, paused=on == 0.0), (days, daily, *books, *state)
+        return self.trim.action(level, 0.0 * on, xp, paused=on == 0.0), (*terms, *books, *state)

@@ -7,7 +7,7 @@ import pytest
 
 from merchantgym.controllers.account import open_account, read_account
 from merchantgym.controllers.laws import ConversionLaw
-from merchantgym.controllers.readings import read_shelf
+from merchantgym.controllers.readings import Purse, Terms, amended, read_purse, read_shelf, terms_of
 from merchantgym.envs.event_fleet import open_fleet
 from merchantgym.envs.observation import ObservationView
 from merchantgym.envs.opening import OpenStores
@@ -103,3 +103,24 @@ def test_clicks_from_before_the_plan_ripen_with_the_published_delay() -> None:
         dues.append(account.returns.due[0])
     assert dues[0] == 1.0
     assert dues[1] == pytest.approx(1.0 - 80.0 / 201.0, abs=0.01)
+
+
+def test_an_amended_plan_is_a_plan_of_its_own_over_what_is_left() -> None:
+    plans = some_plans(1, daily=0.5)
+
+    def purse_at(size: float, terms: Terms, **shares: float) -> tuple[Purse, Terms]:
+        seen = {"day_traffic_left": 0.5, "day_budget_left": 0.5, **shares}
+        view = ObservationView(plain_observation(budget_size=np.log(size) - 3.0, **seen).astype(np.float64))
+        terms = amended(view, terms)
+        return read_purse(view, terms), terms
+
+    before, terms = purse_at(60.0, terms_of(plans, 1), traffic_passed=0.4, budget_left=0.6)
+    assert (before.passed[0], before.spent[0]) == pytest.approx((0.4, 0.4))
+    assert before.day.money_left[0] == pytest.approx(0.25)
+    cut, terms = purse_at(48.0, terms, traffic_passed=0.4, budget_left=0.5)  # 0.4 of 60 is half of 48
+    assert (cut.passed[0], cut.spent[0]) == pytest.approx((0.0, 0.0), abs=1e-6)
+    assert cut.stride[0] == pytest.approx(before.stride[0] / 0.6)
+    assert cut.day.money_left[0] == pytest.approx(0.5 * 0.625 / 0.5)  # of a day's 420 CNY, over what 336 left
+    later, _ = purse_at(48.0, terms, traffic_passed=0.7, budget_left=0.2)
+    assert (later.passed[0], later.spent[0]) == pytest.approx((0.5, 0.6))
+    assert later.part[0] == pytest.approx(0.5)
