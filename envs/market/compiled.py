@@ -95,6 +95,10 @@ def _cache_folder(chosen: str) -> Path:
         source = path.read_bytes()
         if b"compiled" in source or b"Field" in source:  # formulas, procedures, and the layouts they read
             text.update(source)
+    for path in sorted(_SOURCES.parent.glob("*/*.py")):
+        source = path.read_bytes()
+        if b"market.compiled" in source or b"(Field)" in source:  # the other floors' procedures and rows
+            text.update(source)
     root = Path(chosen) if chosen else _SOURCES / "__pycache__"
     if not _writable(root):
         root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "merchantgym"
