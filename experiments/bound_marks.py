@@ -1,8 +1,6 @@
 """Between what a store's profit lies under its plan: without advertising, and the upper bound."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,8 +15,8 @@ from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.rollout import Progress, rollout
 
+from .bounds import upper_bound
 from .ranking import Marks
-from .statistics import Floats
 
 
 @dataclass(frozen=True)
@@ -43,22 +41,13 @@ class NoAds:
 def measure_marks(opened: OpenStores, plans: PlanArrays, seed: int, threads: int, progress: Progress) -> pd.DataFrame:
     """Both marks of every store [CNY], a row a store, in the weather of `seed`."""
     no_ads = rollout(NoAds(), opened, plans, seed, threads=threads).profit
-    bound = upper_bound(opened, plans, seed, threads, progress)
+    bound = upper_bound(opened, plans, seed, threads=threads, progress=progress).value
     return pd.DataFrame({"store": [shop.name for shop in opened.stores], "no_ads": no_ads, "bound": bound})
 
 
 def marks_of(frame: pd.DataFrame) -> Marks:
     """The marks that a frame of `measure_marks` holds."""
     return Marks(frame["no_ads"].to_numpy(), frame["bound"].to_numpy())
-
-
-def upper_bound(
-    opened: OpenStores, plans: PlanArrays, seed: int, threads: int, progress: Callable[[int, int], None]
-) -> Floats:
-    """Expected profit that no executor of the plans can exceed, (n,) [CNY]; see `bounds`."""
-    bounds: Any = import_module(".bounds", __package__)
-    value: Floats = bounds.upper_bound(opened, plans, seed, threads=threads, progress=progress).value
-    return value
 
 
 def bound_sources() -> list[Path]:
