@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from merchantgym.controllers import OpenLoop
 from merchantgym.envs.observation import listings_in, observation_size
 from merchantgym.envs.population import Population
 from merchantgym.envs.rollout import rollout
 from merchantgym.envs.scenario import load_scenario
 from merchantgym.experiments import bound_marks, cli, compare_scenarios, scenario_scores
 from merchantgym.experiments.bound_marks import NoAds
+from merchantgym.experiments.bounds import Bound
 
 from ..worlds import plans_for
 
@@ -39,11 +41,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("MERCHANTGYM_TRACEBACK", raising=False)
 
-    def stand_in(opened: Any, plans: Any, seed: int, threads: int, progress: Any) -> Any:
+    def stand_in(opened: Any, plans: Any, seed: int, *, threads: int, progress: Any) -> Bound:
         progress(1, 1)
-        from merchantgym.controllers import OpenLoop
-
-        return rollout(OpenLoop(), opened, plans, seed).profit + 1000.0
+        value = rollout(OpenLoop(), opened, plans, seed, threads=threads).profit + 1000.0
+        return Bound(value, np.zeros((len(value), 1)), np.zeros((len(value), 1, 1)), {"all": value})
 
     monkeypatch.setattr(bound_marks, "upper_bound", stand_in)
     return tmp_path
