@@ -119,7 +119,15 @@ def test_regret_is_against_the_best_under_the_right_plan() -> None:
 
 def test_the_verb_writes_a_page_and_two_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["respond", "stores=3", "recover=[open_loop,pid]", "factors=[0.5,1.0,2.6]", "run=few", "quiet=true"]
+    words = [
+        "respond",
+        "stores=3",
+        "steps=[pid]",
+        "recover=[open_loop,pid]",
+        "factors=[0.5,1.0,2.6]",
+        "run=few",
+        "quiet=true",
+    ]
     assert cli.main(words) == 0
     folder = tmp_path / "outputs" / "few"
     page = (folder / "responses.md").read_text(encoding="utf-8")
