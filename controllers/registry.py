@@ -6,11 +6,33 @@ from typing import Any
 
 from merchantgym.envs.actor import Actor
 
-from .baselines import OpenLoop, RandomActions
-from .feedback import PidPacing, Trim, ValuePid
-from .gains import Gain, gains_of
-from .pacing import PacingLaw
-from .value import ValueLaw
+from .baselines import Constant, OpenLoop, RandomActions
+from .constrained import DualPacing, MinPacing, MultiPid
+from .feedback import PidPacing, ValuePid, Waterlevel
+from .guard import Guard, LossLimit
+from .laws import (
+    BreakerLaw,
+    ConstantLaw,
+    ConversionLaw,
+    Decoupler,
+    DualBudgetLaw,
+    DualReturnLaw,
+    Gain,
+    LayersLaw,
+    MarkupLaw,
+    MinReturnLaw,
+    PacingLaw,
+    PredictiveLaw,
+    RoiLaw,
+    ThrottleLaw,
+    ValueLaw,
+    WaterlevelLaw,
+    WorthLaw,
+    gains_of,
+)
+from .participation import Chance, SmartPacing, Throttle
+from .predictive import Horizon, Predictive
+from .trim import Trim
 
 
 @dataclass(frozen=True)
@@ -24,10 +46,21 @@ class _Recipe:
 _RECIPES: Mapping[str, _Recipe] = {
     "open_loop": _Recipe((), OpenLoop),
     "random": _Recipe((RandomActions,), lambda actor: actor),
+    "constant": _Recipe((ConstantLaw, Trim), Constant),
+    "throttle": _Recipe((ThrottleLaw, Chance, Trim), Throttle),
+    "smart_pacing": _Recipe((ConversionLaw, LayersLaw, Trim), SmartPacing),
+    "waterlevel": _Recipe((WaterlevelLaw, Trim), Waterlevel),
     "pid": _Recipe((PacingLaw, Trim), PidPacing),
+    "multi_pid": _Recipe((ValueLaw, PacingLaw, RoiLaw, Decoupler, Trim), MultiPid),
+    "dual_pacing": _Recipe((ValueLaw, DualBudgetLaw, DualReturnLaw, Trim), DualPacing),
+    "min_pacing": _Recipe((ValueLaw, DualBudgetLaw, MinReturnLaw, Trim), MinPacing),
     "value_pid": _Recipe((ValueLaw, PacingLaw, Trim), ValuePid),
+    "mpc": _Recipe((WorthLaw, PredictiveLaw, MarkupLaw, Horizon), Predictive),
 }
 CONTROLLERS = tuple(_RECIPES)
+_GUARD = "guard:"
+GUARDED = tuple(_GUARD + name for name in CONTROLLERS)
+"""Every controller within limits, see `guard`; its gains are the guard's and the controller's."""
 
 
 def controller_gains(name: str) -> dict[str, Gain]:
@@ -53,6 +86,13 @@ def make_controller(name: str, gains: Mapping[str, float] | None = None) -> Acto
 
 
 def _recipe(name: str) -> _Recipe:
-    if name not in _RECIPES:
-        raise ValueError(f"controller(={name!r}) is unknown; allowed: {', '.join(_RECIPES)}")
-    return _RECIPES[name]
+    inner = name.removeprefix(_GUARD)
+    if inner not in _RECIPES:
+        raise ValueError(f"controller(={name!r}) is unknown; allowed: {', '.join(_RECIPES)}, or {_GUARD}<one of them>")
+    recipe = _RECIPES[inner]
+    if inner == name:
+        return recipe
+    return _Recipe(
+        (LossLimit, BreakerLaw, *recipe.parts),
+        lambda terms, breaker, *parts: Guard(recipe.build(*parts), terms, breaker),
+    )

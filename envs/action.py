@@ -1,8 +1,9 @@
 """The action: corrections of the plan on a log scale. The zero action is the plan as written.
 
 An action has one number in [-1, 1] per channel, one per listing, and one discount for the whole shop:
-[search, feed | listing 1 .. K | discount]. See `task` for the scales. Where the hosting model leaves the price to the
-merchant, the discount has no effect.
+[search, feed | listing 1 .. K | discount]. See `task` for the scales. A listing's number at its very lowest, -1, is the
+pause button: the listing is not advertised in that hour. Where the hosting model leaves the price to the merchant, the
+discount has no effect.
 """
 
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engines.layout import N_CHANNELS, FloatArray, ListingField, Offer
-from .market.compiled import entry
+from .market.compiled import entry, procedure
 from .market.numeric import exponential
 from .market.parameters import CHANNELS
 from .plan import MAX_PROMOTIONS
-from .task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING, PlanField, PlanListing, action_size
+from .task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING, PAUSED, PlanField, PlanListing, action_size
 
 
 def action_names(listings: int) -> tuple[str, ...]:
@@ -63,17 +64,24 @@ def clip_action(values: Any, taken: Any) -> bool:
     return True
 
 
-@entry
-def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: Any, offer: Any) -> None:
-    """What the platform is told for the coming hour: bids and prices of one store, from its plan and action rows."""
-    promotion = 0.0
+@procedure
+def own_promotion(hour: int, plan: Any) -> float:
+    """Discount of the plan's own promotion in an hour of the plan [share of the price], 0 outside its windows."""
+    discount: float = 0.0
     for j in range(MAX_PROMOTIONS):
         first = PlanField.PROMOTIONS + 3 * j
         if plan[first] <= hour < plan[first + 1]:
-            promotion = max(promotion, plan[first + 2])
+            discount = max(discount, plan[first + 2])
+    discount *= 1.0 - plan[PlanField.PRICE_FIXED]
+    return discount
+
+
+@entry
+def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: Any, offer: Any) -> None:
+    """What the platform is told for the coming hour: bids and prices of one store, from its plan and action rows."""
     listings = offer.shape[0]
     movable = 1.0 - plan[PlanField.PRICE_FIXED]
-    promotion *= movable
+    promotion = own_promotion(hour, plan)
     shop_factor = exponential(-LOG_DISCOUNT * action[N_CHANNELS + listings] * movable)
     for c in range(N_CHANNELS):
         of_channel = exponential(LOG_CHANNEL * action[c])
@@ -81,7 +89,10 @@ def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: A
             offer[k, Offer.BID_SEARCH + c] = of_channel
     for k in range(listings):
         active = plan_listing[k, PlanListing.ACTIVE]
-        own = plan_listing[k, PlanListing.BID] * active * exponential(LOG_LISTING * action[N_CHANNELS + k])
+        wish = action[N_CHANNELS + k]
+        own = 0.0
+        if wish > PAUSED:
+            own = plan_listing[k, PlanListing.BID] * active * exponential(LOG_LISTING * wish)
         for c in range(N_CHANNELS):
             offer[k, Offer.BID_SEARCH + c] *= own
         price = np.floor(plan_listing[k, PlanListing.PRICE] * shop_factor * (1.0 - promotion * active) + 0.5)

@@ -44,6 +44,7 @@ class BackOffice:
     quality_score: NDArray[np.float64]  # [1] the platform's ad quality, about 1
     history_days: int  # [days] that the arrays below cover
     impressions: NDArray[np.float64]  # [count] paid and organic
+    ad_impressions: NDArray[np.float64]  # [count] the paid ones among `impressions`
     clicks: NDArray[np.float64]  # [count] paid and organic
     ad_clicks: NDArray[np.float64]  # [count] the paid ones among `clicks`
     orders: NDArray[np.float64]  # [count]

@@ -155,6 +155,26 @@ class Fleet:
             list(self._pool.map(self._manage, range(len(self._parts))))
         return self.observation
 
+    def amend_budget(self, rows: Rows, budget: FloatArray) -> None:
+        """The merchant changes the money of running plans; what is spent stays spent, a day grants no more than all.
+
+        Args:
+            rows: (n,) slots.
+            budget: (n,) new budget of the whole plan [CNY], > 0.
+        Raises: ValueError: a budget that is not positive and finite.
+        """
+        if not (np.isfinite(budget) & (budget > 0.0)).all():
+            raise ValueError(f"budget(min={np.min(budget)}) must be > 0 and finite [CNY]")
+        plan, state = self.task.plan, self.state.store
+        plan[rows, PlanField.BUDGET_TOTAL] = np.maximum(fen(budget), 1.0)
+        plan[rows, PlanField.BUDGET_DAILY] = np.minimum(
+            plan[rows, PlanField.BUDGET_DAILY], plan[rows, PlanField.BUDGET_TOTAL]
+        )
+        state[rows, StoreState.BUDGET_TOTAL] = plan[rows, PlanField.BUDGET_TOTAL]
+        state[rows, StoreState.BUDGET_DAILY] = plan[rows, PlanField.BUDGET_DAILY]
+        for first, last in _runs(rows):
+            self._observe(first, last)
+
     def _load(self, plans: PlanArrays, slots: Rows) -> None:
         """Write plans into the packed arrays."""
         hours = plans.days * HOURS_PER_DAY

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .action import own_promotion
 from .engines.layout import (
     MOST_LISTINGS,
     N_CHANNELS,
@@ -112,7 +113,9 @@ def _record_listing(store: Any, row: Any, memory: Any) -> float:
     memory[LedgerListing.AD_CLICKS] += ad_clicks
     memory[LedgerListing.ORDERS] += orders
     memory[LedgerListing.UNITS] += row[Report.UNITS]
-    memory[LedgerListing.IMPRESSIONS] += row[Report.AD_IMPRESSIONS_SEARCH] + row[Report.AD_IMPRESSIONS_FEED] + organic
+    paid = row[Report.AD_IMPRESSIONS_SEARCH] + row[Report.AD_IMPRESSIONS_FEED]
+    memory[LedgerListing.AD_IMPRESSIONS] += paid
+    memory[LedgerListing.IMPRESSIONS] += paid + organic
     memory[LedgerListing.IMMATURE_DAY] = (
         memory[LedgerListing.IMMATURE_DAY] * (1.0 - store[StoreField.DAY_HAZARD]) + clicks * share_day
     )
@@ -189,6 +192,7 @@ def write_observation(
     out[Global.LAST_DISCOUNT] = action[N_CHANNELS + listing.shape[0]]
     for goal in range(5):
         out[Global.GOAL_PROFIT + goal] = 1.0 if plan[PlanField.GOAL] == goal else 0.0
+    out[Global.OWN_PROMOTION] = own_promotion(coming, plan)
     orders = 0.0
     matured = 0.0
     for k in range(listing.shape[0]):
@@ -329,3 +333,5 @@ def _write_listing(
     logs[PerListing.STOCK_COVER - PerListing.PLAN_BID] = 1.0 + state[ListingState.STOCK] / daily
     surprise = (memory[LedgerListing.SEEN_FAST] + 0.5) / (memory[LedgerListing.SEEN_SLOW] + 0.5)
     logs[PerListing.SURPRISE - PerListing.PLAN_BID] = surprise / store_surprise
+    logs[PerListing.AD_IMPRESSIONS - PerListing.PLAN_BID] = 1.0 + memory[LedgerListing.AD_IMPRESSIONS]
+    logs[PerListing.AD_CLICKS - PerListing.PLAN_BID] = 1.0 + memory[LedgerListing.AD_CLICKS]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .engines.layout import Field
 from .task import action_size
 
-OBSERVATION_VERSION = "1"
+OBSERVATION_VERSION = "2"
 
 
 class Global(Field):
@@ -56,6 +56,7 @@ class Global(Field):
     GOAL_BUYERS = 32
     GOAL_BREAK_ZERO = 33
     GOAL_CLEAR_STOCK = 34
+    OWN_PROMOTION = 35
 
 
 class PerListing(Field):
@@ -89,6 +90,8 @@ class PerListing(Field):
     RANK = 25
     STOCK_COVER = 26
     SURPRISE = 27
+    AD_IMPRESSIONS = 28
+    AD_CLICKS = 29
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ _GLOBAL_RANGES: Mapping[Global, tuple[float, float, str]] = {
     Global.GOAL_BUYERS: (0, 1, "1 if it is buyers"),
     Global.GOAL_BREAK_ZERO: (0, 1, "1 if it is first sales of new listings"),
     Global.GOAL_CLEAR_STOCK: (0, 1, "1 if it is clearing stock"),
+    Global.OWN_PROMOTION: (0, 0.5, "discount of the plan's own promotion in the coming hour, share of the price"),
 }
 
 _LISTING_RANGES: Mapping[PerListing, tuple[float, float, str]] = {
@@ -185,6 +189,8 @@ _LISTING_RANGES: Mapping[PerListing, tuple[float, float, str]] = {
     ),
     PerListing.IMPRESSIONS: (0, 16, "ln(1 + impressions, last week's history included)"),
     PerListing.CLICKS: (0, 14, "ln(1 + clicks), history included"),
+    PerListing.AD_IMPRESSIONS: (0, 16, "ln(1 + those of the impressions that were paid for)"),
+    PerListing.AD_CLICKS: (0, 14, "ln(1 + those of the clicks that were paid for)"),
     PerListing.MATURED_CLICKS: (
         0,
         14,

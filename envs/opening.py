@@ -27,6 +27,7 @@ from .engines.layout import (
 )
 from .engines.streams import keyed_generator
 from .fleet import Fleet, StoreSet, fen
+from .market.parameters import Market
 from .plan import GOALS, MAX_PROMOTIONS, ROLES, PlanArrays
 from .store import HOURS_PER_DAY, NEVER, Store, pack_stores, quality_scores
 from .task import LedgerListing, PlanField, PlanListing, TaskArrays
@@ -108,7 +109,7 @@ def _first_state(stores: Sequence[Store], keys: Sequence[int]) -> StateArrays:
     """State a week before the plan: stock and reviews as on the eve, rank as the listing's age and reviews suggest."""
     state = StateArrays.zeros(len(stores), len(stores[0].listings))
     state.listing[:, :, ListingState.MEMORY] = np.stack(
-        [store.market.rank_reference * np.minimum(store.listings.reviews / 60.0, 2.0) for store in stores]
+        [first_memory(store.listings.reviews, store.market) for store in stores]
     )
     _set_shelves(stores, state)
     for row, store, key in zip(state.store, stores, keys, strict=True):
@@ -116,6 +117,12 @@ def _first_state(stores: Sequence[Store], keys: Sequence[int]) -> StateArrays:
         deviation = market.demand_sd / np.sqrt(1.0 - market.demand_persistence**2)
         row[StoreState.DEMAND] = keyed_generator(_HISTORY_SEED + 1, key).normal(0.0, deviation)
     return state
+
+
+def first_memory(reviews: FloatArray, market: Market) -> FloatArray:
+    """What the platform remembers of a listing a week before the plan [order equivalents per hour], shape (K,)."""
+    memory: FloatArray = market.rank_reference * np.minimum(reviews / 60.0, 2.0)
+    return memory
 
 
 def _set_shelves(stores: Sequence[Store], state: StateArrays) -> None:
@@ -208,6 +215,8 @@ def _back_office(store: Store, suggested: FloatArray, report: FloatArray) -> Bac
         return summed
 
     ad_clicks = total(Report.AD_CLICKS_SEARCH, Report.AD_CLICKS_FEED)
+    ad_impressions = total(Report.AD_IMPRESSIONS_SEARCH, Report.AD_IMPRESSIONS_FEED)
+    organic_impressions = total(Report.ORGANIC_IMPRESSIONS_SEARCH, Report.ORGANIC_IMPRESSIONS_FEED)
     return BackOffice(
         store=store.name,
         stage=store.stage,
@@ -234,12 +243,8 @@ def _back_office(store: Store, suggested: FloatArray, report: FloatArray) -> Bac
         suggested_bid=suggested,
         quality_score=quality_scores(store),
         history_days=HISTORY_DAYS,
-        impressions=total(
-            Report.AD_IMPRESSIONS_SEARCH,
-            Report.AD_IMPRESSIONS_FEED,
-            Report.ORGANIC_IMPRESSIONS_SEARCH,
-            Report.ORGANIC_IMPRESSIONS_FEED,
-        ),
+        impressions=ad_impressions + organic_impressions,
+        ad_impressions=ad_impressions,
         clicks=ad_clicks + total(Report.ORGANIC_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED),
         ad_clicks=ad_clicks,
         orders=total(Report.ORDERS_SAME_HOUR, Report.ORDERS_WITHIN_DAY, Report.ORDERS_SLOW),

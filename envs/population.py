@@ -210,10 +210,7 @@ def _finish_listings(
     elasticity = rng.triangular(low, market.price_elasticity, high, count)
     size = rng.gamma(3.0, 1.0, count)[:, None] * np.exp(rng.normal(0.0, 0.35, (count, N_SEGMENTS)))
     match = size / size.sum(axis=0) * rng.uniform(*scenario.coverage, N_SEGMENTS)
-    # Units sold a day at ordinary exposure: a yardstick for stock, not a forecast.
-    requests = 24.0 * sum(market.channel_volume) * (match * np.asarray(market.segment_share)).sum(axis=1)
-    lots = 1.0 + float(np.dot(market.segment_share, market.segment_extra_lots))
-    daily = requests * 0.25 * 0.038 * 0.012 * lots * minimum_order
+    daily = ordinary_sales(match, minimum_order, market)
     cover = rng.uniform(*scenario.stock_days, count) * driver_of(driver).stock * np.exp(rng.normal(0.0, 0.3, count))
     shelf = np.ceil(np.maximum(cover * daily, 2.0 * minimum_order) / minimum_order) * minimum_order
     return Listings(
@@ -236,12 +233,30 @@ def _finish_listings(
         elasticity=elasticity,
         hype=hype,
         care=care,
-        reorder_point=np.ceil(3.0 * daily) if scenario.reorder else np.full(count, -1.0),
-        reorder_quantity=np.ceil(np.maximum(7.0 * daily, 2.0 * minimum_order)),
+        reorder_point=reorder_point(daily, scenario),
+        reorder_quantity=reorder_quantity(daily, minimum_order),
         match=match,
         affinity=rng.normal(0.0, 0.15, (count, N_SEGMENTS)),
         shock=np.zeros((count, N_SEGMENTS)),
     )
+
+
+def ordinary_sales(match: FloatArray, minimum_order: FloatArray, market: Market) -> FloatArray:
+    """Units sold a day at ordinary exposure, shape (K,): a yardstick for stock, not a forecast."""
+    requests = 24.0 * sum(market.channel_volume) * (match * np.asarray(market.segment_share)).sum(axis=1)
+    lots = 1.0 + float(np.dot(market.segment_share, market.segment_extra_lots))
+    daily: FloatArray = requests * 0.25 * 0.038 * 0.012 * lots * minimum_order
+    return daily
+
+
+def reorder_point(daily: FloatArray, scenario: Scenario) -> FloatArray:
+    """Stock at which goods are reordered [units], shape (K,); negative: never."""
+    return np.ceil(3.0 * daily) if scenario.reorder else np.full(len(daily), -1.0)
+
+
+def reorder_quantity(daily: FloatArray, minimum_order: FloatArray) -> FloatArray:
+    """Units of a reorder, shape (K,): a week's ordinary sales."""
+    return np.ceil(np.maximum(7.0 * daily, 2.0 * minimum_order))
 
 
 def catalogue_store(

@@ -21,7 +21,8 @@ Progress = Callable[[int, int], None]
 """Called with (store-hours done, store-hours in all)."""
 
 OnHour = Callable[[Fleet], None]
-"""Called after every hour with the fleet that ran it, to be read only; of many stores, one chunk after another."""
+"""Called after every hour with the fleet that ran it, of many stores one chunk after another. It may read everything
+and amend budgets; nothing else."""
 
 _CHUNK = 1024  # stores held in memory at once
 

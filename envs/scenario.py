@@ -135,6 +135,15 @@ def scenario_names() -> tuple[str, ...]:
     return tuple(sorted(item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml")))
 
 
+def scenario_mapping(name: str) -> dict[str, Any]:
+    """The entries of `conf/scenario/<name>.yaml` over those of the files in its `defaults`, as Hydra composes them."""
+    own: dict[str, Any] = yaml.safe_load(_folder().joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    composed: dict[str, Any] = {}
+    for part in own.pop("defaults", ["_self_"]):
+        composed |= own if part == "_self_" else scenario_mapping(part)
+    return composed
+
+
 @cache
 def load_scenario(name: str, hosting: str = "marketplace") -> Scenario:
     """The scenario of `conf/scenario/<name>.yaml` under the hosting model of `conf/hosting/<hosting>.yaml`.
@@ -143,17 +152,8 @@ def load_scenario(name: str, hosting: str = "marketplace") -> Scenario:
     """
     if name not in scenario_names():
         raise ValueError(f"scenario(={name!r}) must be one of: {', '.join(scenario_names())}")
-    return scenario_from_mapping(_composed(name)).model_copy(update={"hosting": load_hosting(hosting)})
+    return scenario_from_mapping(scenario_mapping(name)).model_copy(update={"hosting": load_hosting(hosting)})
 
 
 def _folder() -> Traversable:
     return resources.files("merchantgym.conf").joinpath("scenario")
-
-
-def _composed(name: str) -> dict[str, Any]:
-    """A file's entries over those of the files in its `defaults`, as Hydra composes them."""
-    own: dict[str, Any] = yaml.safe_load(_folder().joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
-    composed: dict[str, Any] = {}
-    for part in own.pop("defaults", ["_self_"]):
-        composed |= own if part == "_self_" else _composed(part)
-    return composed

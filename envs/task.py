@@ -11,7 +11,9 @@ from .plan import MAX_PROMOTIONS
 LOG_CHANNEL = float(np.log(4.0))
 """A channel action of 1 multiplies the channel's bids by 4, -1 divides them by 4."""
 LOG_LISTING = float(np.log(4.0))
-"""The same for a listing's action."""
+"""The same for a listing's action, above its lowest."""
+PAUSED = -1.0
+"""A listing's action that takes its advertisement off for the hour; all above it divides the bid by less than 4."""
 LOG_DISCOUNT = float(np.log(1.25))
 """A discount action of 1 divides every price by 1.25 (20 % off), -1 multiplies it by 1.25."""
 
@@ -91,6 +93,7 @@ class LedgerListing(Field):
     SEEN_SLOW = 10
     UNIT_RATE = 11  # moving average of units sold per hour
     SOLD = 12  # 1 once the listing has ever sold
+    AD_IMPRESSIONS = 13
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .engines.layout import ChannelState, FloatArray, ListingState, Report, StoreField, StoreState
 from .fleet import Fleet
 from .reward import PROFIT_TERMS, Term
-from .task import LOG_CHANNEL, LOG_LISTING, PlanField, PlanListing
+from .task import LOG_CHANNEL, LOG_LISTING, PAUSED, PlanField, PlanListing
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Trace:
     orders: FloatArray  # (H, n)
     clicks: FloatArray  # (H, n, 2) ad, organic
     impressions: FloatArray  # (H, n, 2) ad, organic
-    bid_ratio: FloatArray  # (H, n) geometric mean over channels and advertised listings of bid / planned bid
+    bid_ratio: FloatArray  # (H, n) geometric mean of bid / planned bid over channels and advertised listings, 0 if none
     discount: FloatArray  # (H, n) discount action
     win_share: FloatArray  # (H, n, C)
     stock: FloatArray  # (H, n, K) [units]
@@ -59,9 +59,11 @@ class Recorder:
             return summed
 
         channels = state.channel.shape[1]
-        active = task.plan_listing[:, :, PlanListing.ACTIVE]
-        own = (task.action[:, channels:-1] * active).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
-        ratio = np.exp(LOG_CHANNEL * task.action[:, :channels].mean(axis=1) + LOG_LISTING * own)
+        wish = task.action[:, channels:-1]
+        running = task.plan_listing[:, :, PlanListing.ACTIVE] * (wish > PAUSED)
+        own = (wish * running).sum(axis=1) / np.maximum(running.sum(axis=1), 1.0)
+        level = LOG_CHANNEL * task.action[:, :channels].mean(axis=1) + LOG_LISTING * own
+        ratio = np.where(running.any(axis=1), np.exp(level), 0.0)
         series = {
             "hour_of_week": (fleet.arrays.store[:, StoreField.START_HOUR] + hour - 1) % 168,
             "spend": total(_SPEND) / 100.0,

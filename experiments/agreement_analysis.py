@@ -11,10 +11,10 @@ from .agreement_statistics import (
     Difference,
     detectable,
     distribution_difference,
-    holm,
     mean_difference,
     spread_difference,
 )
+from .statistics_families import holm
 
 STATISTICS = ("mean", "spread", "distribution")
 CLICKS = "ad_clicks"

@@ -1,6 +1,5 @@
 """The runs of an agreement study: chunks spread over processes, kept on disk, gone on with after an interruption."""
 
-import hashlib
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from . import agreement_engines, agreement_outputs, agreement_worlds
 from .agreement_engines import ENGINES
 from .agreement_outputs import OUTPUTS, measure
 from .agreement_worlds import World, multiply
+from .provenance import digest_of_files, sources_of
 from .statistics import Floats
 
 
@@ -141,9 +141,5 @@ def open_folder(folder: Path, settings: Mapping[str, object]) -> None:
 
 def _sources() -> str:
     """Twelve digits that change with any source of the simulator or of the study's worlds, outputs and engines."""
-    found = hashlib.sha256()
-    package = Path(str(merchantgym.envs.__file__)).parent
     modules = [Path(str(m.__file__)) for m in (agreement_worlds, agreement_outputs, agreement_engines)]
-    for path in (*sorted(package.rglob("*.py")), *modules):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:12]
+    return digest_of_files([*sources_of(merchantgym.envs), *modules])

@@ -20,7 +20,6 @@ Sources: Cochran 1977, "Sampling Techniques", section 7; Brown and Forsythe 1974
 "Faster permutation inference in brain imaging" (Pearson III from moments).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,16 +176,6 @@ def _chi_square(first: Floats, second: Floats, values: Floats) -> float:
     if len(bins) < 2:
         return 1.0
     return float(stats.chi2_contingency(np.stack(bins, axis=1), correction=False).pvalue)
-
-
-def holm(p: Sequence[float] | Floats) -> Floats:
-    """p-values adjusted by Holm's method: those under alpha reject with a family-wise error of alpha."""
-    raw = np.asarray(p, dtype=np.float64)
-    order = np.argsort(raw)
-    steps = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
-    adjusted = np.empty(len(raw))
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
 
 
 def detectable(error: float, comparisons: int, level: float, power: float = 0.9) -> float:

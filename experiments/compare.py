@@ -1,61 +1,41 @@
 """The main job: train what must be trained, score everyone on the same stores, rank, draw, log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
-from merchantgym.agents.planners import PLANNERS
-from merchantgym.controllers import CONTROLLERS
-from merchantgym.envs.actor import Actor
-from merchantgym.envs.catalogue import read_catalogue
 from merchantgym.envs.opening import OpenStores
-from merchantgym.envs.population import open_catalogue
 
 from . import plots
+from .compare_scenarios import rank_over_scenarios
+from .comparison import Comparison, actors_of, advance, learn_all, read_comparison
 from .evaluation import Arm, plot_trace, score, without_trace, write_stores
-from .learning import LEARNED, Learned, TrainingJob, curve_of, learn, read_job
-from .setting import (
-    SHOP_RUN,
-    TEST_RUN,
-    Setting,
-    check_names,
-    controller,
-    open_tracker,
-    progress_bars,
-    read_setting,
-    write_plans,
-)
+from .learning import Learned, curve_of
+from .setting import SHOP_RUN, TEST_RUN, Setting, open_tracker, progress_bars, read_setting, write_plans
 from .table import Row, build_rows, numbers, print_table, write_json
 from .tracking import Tracker
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What is compared."""
-
-    planners: tuple[str, ...]
-    executors: tuple[str, ...]
-    stores: int
-    job: TrainingJob
-    shop: OpenStores | None  # the merchant's own shop in several markets
 
 
 def run(config: DictConfig) -> None:
     """Carry out `merchantgym compare`. Raises: ValueError: names the entry that is not allowed, before any work."""
     setting = read_setting(config)
     comparison = read_comparison(setting)
+    if comparison.scenarios:
+        rank_over_scenarios(setting, comparison)
+    else:
+        _compare(setting, comparison)
+
+
+def _compare(setting: Setting, comparison: Comparison) -> None:
+    """The comparison in the scenario of the run."""
     console = setting.console()
     with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
-            learned = _learn(setting, comparison, bars)
+            learned = learn_all(setting, comparison, bars)
             opened = setting.population.open("test", comparison.stores, threads=setting.threads)
             arms = _score_all(setting, comparison, opened, learned, setting.run_seed(TEST_RUN), "stores", bars)
             shop = comparison.shop
@@ -68,43 +48,6 @@ def run(config: DictConfig) -> None:
         _write(setting, comparison, arms, own, rows, learned)
         _log(tracker, setting, arms, rows, learned)
         _show(console, setting, comparison, rows, own)
-
-
-def read_comparison(setting: Setting) -> Comparison:
-    """Check what is to be compared. Raises: ValueError: names the entry, its value and what is allowed."""
-    config = setting.config
-    planners, executors = tuple(config["planners"]), tuple(config["executors"])
-    check_names("planners", planners, tuple(PLANNERS))
-    check_names("executors", executors, (*CONTROLLERS, *LEARNED))
-    stores = int(config["stores"])
-    if stores < 2:
-        raise ValueError(f"stores(={stores}) must be >= 2: an interval needs two")
-    for name in executors:
-        if name in CONTROLLERS:
-            controller(config, name)
-    return Comparison(planners, executors, stores, read_job(setting), _open_shop(setting))
-
-
-def _open_shop(setting: Setting) -> OpenStores | None:
-    entry: Mapping[str, Any] = setting.config["catalogue"]
-    if entry["path"] is None:
-        return None
-    path, markets = Path(entry["path"]), int(entry["markets"])
-    if not path.is_file():
-        raise ValueError(f"catalogue.path(={str(path)!r}) must be a CSV file; catalogue.path=null leaves the shop out")
-    if markets < 2:
-        raise ValueError(f"catalogue.markets(={markets}) must be >= 2: an interval needs two")
-    try:
-        day = date.fromisoformat(str(entry["as_of"]))
-    except ValueError:
-        raise ValueError(f"catalogue.as_of(={entry['as_of']!r}) must be a date such as 2025-06-01") from None
-    catalogue = read_catalogue(path, day, None if entry["name"] is None else str(entry["name"]))
-    return open_catalogue(catalogue, setting.scenario, setting.market, seed=setting.seed, copies=markets)
-
-
-def _learn(setting: Setting, comparison: Comparison, bars: Progress) -> dict[str, list[Learned]]:
-    names = [name for name in comparison.executors if name in LEARNED]
-    return {name: learn(setting, comparison.job, name, bars) for name in names}
 
 
 def _score_all(
@@ -121,7 +64,7 @@ def _score_all(
     for planner in comparison.planners:
         _, plans = write_plans(planner, opened)
         for executor in comparison.executors:
-            actors = _actors(setting, executor, learned)
+            actors = actors_of(setting, executor, learned)
             task = bars.add_task(f"{what}: {planner} x {executor}", total=None)
             arms.append(
                 score(
@@ -132,20 +75,10 @@ def _score_all(
                     run_seed,
                     threads=setting.threads,
                     trace=planner == comparison.job.planner,
-                    progress=partial(_advance, bars, task),
+                    progress=partial(advance, bars, task),
                 )
             )
     return arms
-
-
-def _advance(bars: Progress, task: TaskID, done: int, work: int) -> None:
-    bars.update(task, completed=done, total=work)
-
-
-def _actors(setting: Setting, executor: str, learned: Mapping[str, Sequence[Learned]]) -> list[Actor]:
-    if executor in learned:
-        return [one.actor for one in learned[executor]]
-    return [controller(setting.config, executor)]
 
 
 def _write(

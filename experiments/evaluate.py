@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from merchantgym.agents.bundle import load_bundle
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.controllers import CONTROLLERS
+from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 
 from .evaluation import score, write_stores
@@ -54,9 +54,12 @@ def read_executor(setting: Setting, name: str) -> Actor:
 
     Raises: ValueError: it is neither; the message says what is allowed.
     """
-    if name in CONTROLLERS:
+    if name in (*CONTROLLERS, *GUARDED):
         return controller(setting.config, name)
     folder = Path(name)
     if not folder.is_dir():
-        raise ValueError(f"executor(={name!r}) must be one of: {', '.join(CONTROLLERS)}, or the folder of a bundle")
+        raise ValueError(
+            f"executor(={name!r}) must be one of: {', '.join(CONTROLLERS)}, guard:<one of them>, or the "
+            "folder of a bundle"
+        )
     return load_bundle(folder)

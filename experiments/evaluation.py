@@ -14,12 +14,22 @@ from merchantgym.envs.rollout import Episodes, Progress, rollout
 from merchantgym.envs.trace import Trace
 
 from .plots import Trace as PlotTrace
-from .table import ArmResult
+from .table import ArmResult, Kind
 
 _PER_STORE = (
     *("profit", "platform_profit", "spend", "gmv", "attributed_gmv"),
     *("orders", "broke_zero", "violation", "lost_money"),
 )
+_RESULTS = {
+    "profit": "profit",
+    "platform": "platform_profit",
+    "spend": "spend",
+    "gmv": "gmv",
+    "attributed_gmv": "attributed_gmv",
+    "broke_zero": "broke_zero",
+    "violations": "violation",
+}
+"""Field of an arm's results -> the same of its runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +58,14 @@ class Arm:
         return pd.concat(frames, ignore_index=True)
 
 
+def results_of(frame: pd.DataFrame, kind: Kind) -> ArmResult:
+    """The results that an arm's frame was made from."""
+    keys = frame.iloc[0]
+    seeds = int(frame["seed"].max()) + 1
+    columns = {name: frame[column].to_numpy().reshape(seeds, -1) for name, column in _RESULTS.items()}
+    return ArmResult(planner=str(keys["planner"]), executor=str(keys["executor"]), kind=kind, **columns)
+
+
 def score(
     planner: str,
     actors: Sequence[Actor],
@@ -74,13 +92,7 @@ def score(
         planner=planner,
         executor=actors[0].name,
         kind=actors[0].kind,
-        profit=np.stack([run.profit for run in runs]),
-        platform=np.stack([run.platform_profit for run in runs]),
-        spend=np.stack([run.spend for run in runs]),
-        gmv=np.stack([run.gmv for run in runs]),
-        attributed_gmv=np.stack([run.attributed_gmv for run in runs]),
-        broke_zero=np.stack([run.broke_zero for run in runs]),
-        violations=np.stack([run.violation for run in runs]),
+        **{name: np.stack([getattr(run, column) for run in runs]) for name, column in _RESULTS.items()},
     )
     shops = opened.stores
     return Arm(

@@ -65,6 +65,14 @@ FIXED = {
     "value_pid": PALETTE[1],
     "ppo": PALETTE[2],
     "ppo_residual": PALETTE[3],
+    "constant": "#999933",
+    "throttle": PALETTE[4],
+    "smart_pacing": "#882255",
+    "waterlevel": PALETTE[5],
+    "multi_pid": "#332288",
+    "dual_pacing": "#8c6d31",
+    "min_pacing": "#aa4499",
+    "mpc": PALETTE[6],
 }
 MARKERS: dict[Kind, str] = {"plan": "D", "controller": "s", "learned": "o"}
 BAND = 0.18  # opacity of a band

@@ -1,11 +1,14 @@
 """What a run came from, as text: its configuration, its commit, its user."""
 
 import getpass
+import hashlib
 import json
 import re
+import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 
 def flatten(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
@@ -26,9 +29,32 @@ def git_state(folder: Path) -> tuple[str, bool]:
     return commit or "none", bool(changes)
 
 
+def digest_of_files(paths: Iterable[Path]) -> str:
+    """Twelve digits that change with the content or the order of any of the files."""
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def sources_of(package: ModuleType) -> list[Path]:
+    """The Python files of a package, in order."""
+    return sorted(Path(str(package.__file__)).parent.rglob("*.py"))
+
+
 def allowed_name(text: str) -> str:
     """The text with what MLflow allows in no name replaced."""
     return re.sub(r"[^\w.\- /:]", "_", text)
+
+
+def command() -> str:
+    """The words that started this run, as they can be typed again; without Hydra only the program."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return "merchantgym"
+    config = HydraConfig.get()
+    return shlex.join(["merchantgym", str(config.job.config_name), *map(str, config.overrides.task)])
 
 
 def user() -> str:

@@ -15,6 +15,7 @@ from .scenario_market import FIGURES, MarketSeries, market_series
 from .scenario_plots import draw_overview, draw_scenario, limits
 from .setting import VALIDATION_RUN, Setting, check_names, progress_bars, read_setting, write_plans
 
+_FIRST = "steady"
 _ORDER = (
     *("cold_start", "tight_budget", "promotion", "viral_shock", "price_war"),
     *("stockout", "slow_conversion", "no_flywheel"),
@@ -54,9 +55,14 @@ def run(config: DictConfig) -> None:
 
 def chosen(base: Scenario, names: Sequence[str]) -> dict[str, Scenario]:
     """The scenarios of those names by name: the base first, then one difficulty each, last everything at once."""
-    known = [*_ORDER, *sorted(set(names) - {*_ORDER, _LAST}), _LAST]
-    others = [name for name in known if name in names and name != base.name]
+    others = [name for name in in_order(names) if name != base.name]
     return {base.name: base} | {name: load_scenario(name) for name in others}
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Names of scenarios as a reader meets them: the quiet one, one difficulty each, last everything at once."""
+    known = [_FIRST, *_ORDER, *sorted(set(names) - {_FIRST, *_ORDER, _LAST}), _LAST]
+    return [name for name in known if name in names]
 
 
 def describe(scenarios: Mapping[str, Scenario], markets: Mapping[str, MarketSeries], base: str) -> str:

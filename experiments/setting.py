@@ -32,6 +32,8 @@ TEST_RUN = 7_001  # the same in compare and evaluate: the same stores meet the s
 SHOP_RUN = 8_001
 PARITY_RUN = 9_001
 AGREEMENT_RUN = 10_001
+TUNING_RUN = 15_001
+FRESH_RUN = 16_001
 """What a run is for; see `Setting.run_seed`."""
 
 
@@ -118,12 +120,16 @@ def write_plans(planner: str, opened: OpenStores) -> tuple[list[Plan], PlanArray
 def controller(config: Mapping[str, Any], name: str) -> Actor:
     """A controller with the gains that the configuration gives it under `controllers.<name>`.
 
+    `guard:<name>` is the same one guarded, with those under `controllers.guard` besides.
     Raises: ValueError: the name is not configured, or a gain is unknown.
     """
     entries = config["controllers"]
-    if name not in entries:
-        raise ValueError(f"executor(={name!r}) must be one of: {', '.join(entries)}, or a learned one: ppo")
-    return make_controller(name, entries[name]["gains"])
+    gains: dict[str, float] = {}
+    for part in name.split(":"):
+        if part not in entries:
+            raise ValueError(f"executor(={name!r}) must be one of: {', '.join(entries)}, or a learned one: ppo")
+        gains |= entries[part]["gains"]
+    return make_controller(name, gains)
 
 
 def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:

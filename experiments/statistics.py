@@ -14,7 +14,7 @@ nominal 95 % covers 73 % at R = 3, 85 % at R = 5 and 91 % at R = 10: train more 
 is believed. Noise of single (seed, store) cells errs on the safe side.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ def mean(values: ArrayLike) -> float:
 
     Raises: ValueError: names the shape or the first entry that is not finite.
     """
-    return float(_checked("values", values).mean())
+    return float(checked("values", values).mean())
 
 
 def iqm(values: ArrayLike) -> float:
@@ -63,11 +63,15 @@ def iqm(values: ArrayLike) -> float:
     Raises: ValueError: names the shape or the first entry that is not finite.
     Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice".
     """
-    return float(stats.trim_mean(_checked("values", values), TRIM, axis=None))
+    return float(stats.trim_mean(checked("values", values), TRIM, axis=None))
 
 
 def mean_interval(
-    values: ArrayLike, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES
+    values: ArrayLike,
+    rng: np.random.Generator,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    strata: ArrayLike | None = None,
 ) -> Interval:
     """Mean of `values`, shape (seeds, stores), with its two-way bootstrap interval (percentile method).
 
@@ -75,17 +79,23 @@ def mean_interval(
         rng: the only source of randomness. Equal states resample equal stores, whatever the number of seeds.
         level: probability to cover, in (0, 1).
         resamples: bootstrap resamples, >= 1.
+        strata: (stores,) the kind of each store, any labels; stores are then resampled within their kind, as they
+            should be where the shares of the kinds are given rather than found.
     Raises: ValueError: names the argument and its value.
     """
-    x = _checked("values", values)
-    return _interval(float(x.mean()), x.shape, lambda w, v: _weighted_mean(x, w, v), rng, level, resamples)
+    x = checked("values", values)
+    return _interval(float(x.mean()), x.shape, lambda w, v: _weighted_mean(x, w, v), rng, level, resamples, strata)
 
 
 def iqm_interval(
-    values: ArrayLike, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES
+    values: ArrayLike,
+    rng: np.random.Generator,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    strata: ArrayLike | None = None,
 ) -> Interval:
     """Interquartile mean of `values` with its two-way bootstrap interval; arguments as `mean_interval`."""
-    x = _checked("values", values)
+    x = checked("values", values)
     order = np.argsort(x, axis=None, kind="stable")
     row, column = np.unravel_index(order, x.shape)
     ascending = x.ravel()[order]
@@ -98,11 +108,16 @@ def iqm_interval(
         kept: Floats = np.diff(inside, axis=1, prepend=cut) @ ascending / (x.size - 2 * cut)
         return kept
 
-    return _interval(iqm(x), x.shape, middle_half, rng, level, resamples)
+    return _interval(iqm(x), x.shape, middle_half, rng, level, resamples, strata)
 
 
 def paired_difference(
-    a: ArrayLike, b: ArrayLike, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: np.random.Generator,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    strata: ArrayLike | None = None,
 ) -> Interval:
     """Mean of `a` minus mean of `b` over the stores of both, with its two-way bootstrap interval.
 
@@ -113,21 +128,27 @@ def paired_difference(
 
     Args:
         a, b: results, shapes (seeds_a, stores) and (seeds_b, stores), same unit, stores and order.
+        strata: as in `mean_interval`.
     Raises: ValueError: names the argument and its value.
     """
-    x, y = _checked_pair(a, b)
+    x, y = checked_pair(a, b)
     if len(x) == len(y) or 1 in (len(x), len(y)):
-        return mean_interval(x - y, rng, level, resamples)
+        return mean_interval(x - y, rng, level, resamples, strata)
     rows = len(x)
 
     def difference(w: Floats, v: Floats) -> Floats:
         return _weighted_mean(x, w[:, :rows], v) - _weighted_mean(y, w[:, rows:], v)
 
-    return _interval(float(x.mean() - y.mean()), (rows, *y.shape), difference, rng, level, resamples)
+    return _interval(float(x.mean() - y.mean()), (rows, *y.shape), difference, rng, level, resamples, strata)
 
 
 def probability_of_improvement(
-    a: ArrayLike, b: ArrayLike, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: np.random.Generator,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    strata: ArrayLike | None = None,
 ) -> Interval:
     """Probability that a training of `a` beats a training of `b` on a store, a tie counting one half.
 
@@ -137,10 +158,11 @@ def probability_of_improvement(
 
     Args:
         a, b: results, shapes (seeds_a, stores) and (seeds_b, stores), same stores and order; more is better.
+        strata: as in `mean_interval`.
     Raises: ValueError: names the argument and its value.
     Source: Agarwal et al. 2021, section 4.3.
     """
-    x, y = _checked_pair(a, b)
+    x, y = checked_pair(a, b)
     rows = len(x)
     wins = np.heaviside(x[:, None, :] - y[None, :, :], 0.5)  # (seeds_a, seeds_b, stores)
     flat = wins.reshape(-1, wins.shape[2])
@@ -153,7 +175,30 @@ def probability_of_improvement(
         return share
 
     shape = x.shape if paired else (rows, *y.shape)
-    return _interval(float(wins.mean()), shape, probability, rng, level, resamples)
+    return _interval(float(wins.mean()), shape, probability, rng, level, resamples, strata)
+
+
+def resampled(
+    shape: tuple[int, ...], rng: np.random.Generator, resamples: int, strata: ArrayLike | None = None
+) -> Iterator[tuple[Floats, Floats]]:
+    """Bootstrap resamples, some at a time: how often each seed and each store is drawn.
+
+    Args:
+        shape: (rows of each set of seeds drawn apart ..., stores).
+        strata: as in `mean_interval`.
+    Returns: counts (m, rows of all sets) and (m, stores); m adds up to `resamples`.
+    Raises: ValueError: names the argument and its value.
+    """
+    if resamples < 1:
+        raise ValueError(f"resamples(={resamples}) must be >= 1")
+    *rows, stores = shape
+    kinds = None if strata is None else _kinds(strata, stores)
+    shared = np.random.default_rng(rng.integers(2**63))  # equal stores for arms of any number of seeds
+    seeds = np.concatenate([_counts(rng, resamples, n) for n in rows], axis=1)
+    size = max(1, CHUNK // (sum(rows) * stores))
+    for start in range(0, resamples, size):
+        w = seeds[start : start + size]
+        yield w, _counts(shared, len(w), stores) if kinds is None else _counts_within(shared, len(w), kinds)
 
 
 def _interval(
@@ -163,20 +208,39 @@ def _interval(
     rng: np.random.Generator,
     level: float,
     resamples: int,
+    strata: ArrayLike | None,
 ) -> Interval:
     """Percentile interval of `statistic`; shape = (rows of each set of seeds drawn apart ..., stores)."""
+    wanted = ends(level)
+    drawn = [statistic(w, v) for w, v in resampled(shape, rng, resamples, strata)]
+    low, high = np.quantile(np.concatenate(drawn), wanted)
+    return Interval(estimate, float(low), float(high))
+
+
+def ends(level: float) -> tuple[float, float]:
+    """The quantiles between which an interval lies. Raises: ValueError: names the level."""
     if not 0 < level < 1:
         raise ValueError(f"level(={level}) must be in (0, 1)")
-    if resamples < 1:
-        raise ValueError(f"resamples(={resamples}) must be >= 1")
-    *rows, stores = shape
-    shared = np.random.default_rng(rng.integers(2**63))  # equal stores for arms of any number of seeds
-    seeds = np.concatenate([_counts(rng, resamples, n) for n in rows], axis=1)
-    size = max(1, CHUNK // (sum(rows) * stores))
-    parts = [seeds[start : start + size] for start in range(0, resamples, size)]
-    drawn = [statistic(w, _counts(shared, len(w), stores)) for w in parts]
-    low, high = np.quantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high))
+    return (1 - level) / 2, (1 + level) / 2
+
+
+def _kinds(strata: ArrayLike, stores: int) -> list[NDArray[np.int64]]:
+    """The stores of each kind. Raises: ValueError: a label missing, or a kind of one store, which cannot vary."""
+    labels = np.asarray(strata)
+    if labels.shape != (stores,):
+        raise ValueError(f"strata(shape={labels.shape}) must be {(stores,)}, a label for each store")
+    names, place, count = np.unique(labels, return_inverse=True, return_counts=True)
+    if count.min() < 2:
+        raise ValueError(f"strata: kind {names[count.argmin()]} has 1 store and must have at least 2")
+    return [np.flatnonzero(place == i) for i in range(len(names))]
+
+
+def _counts_within(rng: np.random.Generator, resamples: int, kinds: list[NDArray[np.int64]]) -> Floats:
+    """As `_counts`, each unit drawn in the place of one of its kind."""
+    counts = np.empty((resamples, sum(map(len, kinds))))
+    for kind in kinds:
+        counts[:, kind] = _counts(rng, resamples, len(kind))
+    return counts
 
 
 def _counts(rng: np.random.Generator, resamples: int, n: int) -> Floats:
@@ -191,7 +255,8 @@ def _weighted_mean(x: Floats, w: Floats, v: Floats) -> Floats:
     return means
 
 
-def _checked(name: str, values: ArrayLike) -> Floats:
+def checked(name: str, values: ArrayLike) -> Floats:
+    """A matrix (seeds, stores) of finite numbers. Raises: ValueError: names the shape or the first bad entry."""
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 2 or x.shape[0] < 1 or x.shape[1] < 2:
         raise ValueError(f"{name}(shape={x.shape}) must be (seeds, stores) with at least 1 seed and 2 stores")
@@ -201,8 +266,9 @@ def _checked(name: str, values: ArrayLike) -> Floats:
     return x
 
 
-def _checked_pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
-    x, y = _checked("a", a), _checked("b", b)
+def checked_pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
+    """Two matrices over the same stores. Raises: ValueError: names both shapes."""
+    x, y = checked("a", a), checked("b", b)
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"b(shape={y.shape}) must have the stores of a(shape={x.shape}), in the same order")
     return x, y

@@ -184,15 +184,22 @@ class Tracker:
 
     @contextmanager
     def child(
-        self, planner: str, executor: str, seed: int, config: Mapping[str, object] | None = None
+        self,
+        planner: str,
+        executor: str,
+        seed: int,
+        config: Mapping[str, object] | None = None,
+        scenario: str | None = None,
     ) -> Iterator[Run]:
         """A run below the parent for one planner, executor and training seed, ended on leaving the context.
 
         Args:
             config: what belongs to this run alone, logged as params beside planner, executor and seed.
+            scenario: where there are several; the first part of the name, a tag and a param.
         """
-        name = {"planner": planner, "executor": executor, "seed": str(seed)}
-        run = Run(self, f"{planner}/{executor}/{seed}", self._tags | name, self.parent)
+        name = {} if scenario is None else {"scenario": scenario}
+        name |= {"planner": planner, "executor": executor, "seed": str(seed)}
+        run = Run(self, "/".join(name.values()), self._tags | name, self.parent)
         self._begin(run)
         run.params({**name, **(config or {})})
         try:

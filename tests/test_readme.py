@@ -18,6 +18,8 @@ def test_an_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> No
         assert names["picture"].std() > 5  # type: ignore[attr-defined]
     elif "trace" in names:
         assert {"visit", "ad_click"} & set(capsys.readouterr().out.split())
+    elif "admit" in names:
+        assert "CNY" in capsys.readouterr().out
     else:
         assert "CNY per store" in capsys.readouterr().out
 

@@ -57,6 +57,7 @@ def back_offices(draw: st.DrawFn, listings: st.SearchStrategy[int] | None = None
         quality_score=rng.uniform(0.5, 1.5, count),
         history_days=history_days,
         impressions=impressions,
+        ad_impressions=np.floor(0.5 * impressions),
         clicks=clicks,
         ad_clicks=ad_clicks,
         orders=orders,

@@ -80,7 +80,7 @@ def test_it_says_what_it_is(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"observation_version": "0"}, r"observation_version\(='0'\) must be '1'"),
+        ({"observation_version": "0"}, r"observation_version\(='0'\) must be '2'"),
         ({"bundle_version": "7"}, r"bundle_version\(='7'\) must be '1'"),
         ({"features": None}, r"features\[3\]\(='weather'\) must be 'hour_cos_2'"),
     ],

@@ -49,6 +49,7 @@ def office() -> BackOffice:
         quality_score=ones,
         history_days=7,
         impressions=4000.0 * ones,
+        ad_impressions=1000.0 * ones,
         clicks=160.0 * ones,
         ad_clicks=40.0 * ones,
         orders=2.0 * ones,

@@ -112,7 +112,7 @@ def test_inputs_are_split_into_the_shop_and_its_listings() -> None:
 
 
 def test_a_length_that_fits_no_number_of_listings_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"policy input length\(=100\) must be 38 \+ 29 x listings"):
+    with pytest.raises(ValueError, match=r"policy input length\(=100\) must be 39 \+ 31 x listings"):
         listings_of(100)
 
 

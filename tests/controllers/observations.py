@@ -73,6 +73,7 @@ def plain_observation(**features: Any) -> NDArray[np.float32]:
     start = {
         "time_left": 1.0,
         "traffic_next": 1.0,
+        "budget_size": np.log(60.0) - 3.0,
         "budget_left": 1.0,
         "day_budget_left": 1.0,
         "day_traffic_left": 1.0,

@@ -77,7 +77,7 @@ def test_zero_is_the_plan_as_written_to_the_last_bit(opened: OpenStores, plan: P
         assert (told[:, k, Offer.PRICE] == round(listing.price * 100)).all()
 
 
-@pytest.mark.parametrize("strength", [-1.0, -0.3, 0.5, 1.0])
+@pytest.mark.parametrize("strength", [-1.0 + 1e-12, -0.3, 0.5, 1.0])
 def test_bids_move_by_four_to_the_power_of_the_action(opened: OpenStores, plan: Plan, strength: float) -> None:
     planned = np.array([listing.bid for listing in plan.listings])
     by_search, by_listing, by_both = offers(
@@ -99,6 +99,16 @@ def test_bids_move_by_four_to_the_power_of_the_action(opened: OpenStores, plan: 
     np.testing.assert_allclose(by_both[:, Offer.BID_FEED], planned * alone * 4.0**strength, rtol=1e-12)
     for told in (by_search, by_listing, by_both):
         assert (told[:, Offer.PRICE] == [round(listing.price * 100) for listing in plan.listings]).all()
+
+
+def test_a_listings_lowest_action_takes_its_advertisement_off_for_the_hour(opened: OpenStores, plan: Plan) -> None:
+    paused, back, beyond = offers(opened, plan, np.stack([action(listing_3=-1.0), action(), action(listing_3=-9.0)]))
+    others = [k for k in range(K) if k != 3]
+    for told in (paused, beyond):
+        assert (told[3, BIDS] == 0.0).all()
+        np.testing.assert_array_equal(told[others], back[others])
+        assert told[3, Offer.PRICE] == back[3, Offer.PRICE]
+    assert (back[3, BIDS] == plan.listings[3].bid).all()
 
 
 @pytest.mark.parametrize("strength", [-1.0, -0.25, 0.25])

@@ -14,6 +14,7 @@ from merchantgym.envs import fleet as fleets
 from merchantgym.envs.engines.layout import ChannelState, Report, StoreState
 from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.market.parameters import CHANNELS, SEGMENTS
+from merchantgym.envs.observation import Global, ObservationView
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import GOALS, ROLES, Plan, PlanArrays, Promotion, check_plan, pack_plans
 from merchantgym.envs.platform_plan import platform_plan
@@ -45,6 +46,27 @@ def plans(opened: OpenStores) -> PlanArrays:
 def drawn_actions(seed: int, hours: int = HOURS, slots: int = N) -> NDArray[np.float64]:
     """Wild actions (hours, slots, A)."""
     return np.random.default_rng(seed).uniform(-1, 1, (hours, slots, action_size(K)))
+
+
+def test_a_budget_cut_binds_from_the_next_hour_and_shows_at_once(opened: OpenStores, plans: PlanArrays) -> None:
+    fleet = Fleet(opened.start, N)
+    fleet.reset(plans, np.arange(N), np.full(N, 3))
+    loud = np.ones((N, action_size(K)))
+    for _ in range(48):
+        fleet.step(loud)
+    spent = fleet.state.store[:, StoreState.SPENT].copy()
+    assert (spent > 0.0).all()
+    fleet.amend_budget(np.array([1, 3]), spent[[1, 3]] / 100 + np.array([0.5, 100.0]))
+    left = ObservationView(fleet.observation)[Global.BUDGET_LEFT]
+    np.testing.assert_allclose(left[[1, 3]], [50 / (spent[1] + 50), 10_000 / (spent[3] + 10_000)], rtol=1e-5)
+    for _ in range(HOURS - 48):
+        fleet.step(loud)
+    final = fleet.state.store[:, StoreState.SPENT] - spent
+    assert final[1] == 50.0
+    assert 0.0 < final[3] <= 10_000.0
+    assert final[0] > 10_000.0
+    with pytest.raises(ValueError, match=r"budget\(min=0.0\) must be > 0"):
+        fleet.amend_budget(np.array([0]), np.array([0.0]))
 
 
 def play(fleet: Fleet, actions: NDArray[np.float64]) -> Played:

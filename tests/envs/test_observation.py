@@ -45,7 +45,8 @@ SCENARIOS = ("headline", "steady")
 AD_CLICKS = [Report.AD_CLICKS_SEARCH, Report.AD_CLICKS_FEED]
 CLICKS = [*AD_CLICKS, Report.ORGANIC_CLICKS_SEARCH, Report.ORGANIC_CLICKS_FEED]
 ORGANIC_VIEWS = [Report.ORGANIC_IMPRESSIONS_SEARCH, Report.ORGANIC_IMPRESSIONS_FEED]
-VIEWS = [Report.AD_IMPRESSIONS_SEARCH, Report.AD_IMPRESSIONS_FEED, *ORGANIC_VIEWS]
+AD_VIEWS = [Report.AD_IMPRESSIONS_SEARCH, Report.AD_IMPRESSIONS_FEED]
+VIEWS = [*AD_VIEWS, *ORGANIC_VIEWS]
 ORDERS = [Report.ORDERS_SAME_HOUR, Report.ORDERS_WITHIN_DAY, Report.ORDERS_SLOW]
 SPENT = [Report.SPEND_SEARCH, Report.SPEND_FEED]
 GOAL_FEATURES = [
@@ -141,7 +142,7 @@ def test_features_are_named_once_and_their_ranges_make_sense() -> None:
 
 def test_an_observations_length_tells_its_listings() -> None:
     assert listings_in(observation_size(13)) == 13
-    with pytest.raises(ValueError, match=r"observation length\(=100\) must be 35 \+ 28 x listings"):
+    with pytest.raises(ValueError, match=r"observation length\(=100\) must be 36 \+ 30 x listings"):
         listings_in(100)
     with pytest.raises(ValueError, match="observation length"):
         listings_in(len(GLOBAL_FEATURES))
@@ -324,10 +325,23 @@ def test_last_actions_are_those_given(run: Run) -> None:
         assert (run[feature][0] == 0.0).all()
 
 
+def test_the_plans_own_promotion_is_announced_with_its_hour(opened: OpenStores) -> None:
+    windows = (Promotion(start_hour=2, end_hour=4, discount=0.1), Promotion(start_hour=5, end_hour=6, discount=0.3))
+    plans = [platform_plan(office) for office in opened.offices]
+    plans[1] = plans[1].model_copy(update={"promotions": windows, "allow_below_cost": True})
+    fleet = start(opened, plans)
+    shown = [fleet.observation.copy()] + [fleet.step(np.zeros((N, action_size(K)))).copy() for _ in range(6)]
+    seen = np.stack([ObservationView(each)[Global.OWN_PROMOTION] for each in shown])
+    close(seen[:, 1], [0.0, 0.0, 0.1, 0.1, 0.0, 0.3, 0.0])
+    assert (seen[:, [0, 2, 3]] == 0.0).all()
+
+
 def test_counts_carry_on_from_last_weeks_report(run: Run) -> None:
     close(run[PerListing.IMPRESSIONS], np.log1p(run.history("impressions") + run.so_far(*VIEWS)))
     close(run[PerListing.CLICKS], np.log1p(run.history("clicks") + run.so_far(*CLICKS)))
     close(run[PerListing.ORDERS], np.log1p(run.history("orders") + run.so_far(*ORDERS)))
+    close(run[PerListing.AD_IMPRESSIONS], np.log1p(run.history("ad_impressions") + run.so_far(*AD_VIEWS)))
+    close(run[PerListing.AD_CLICKS], np.log1p(run.history("ad_clicks") + run.so_far(*AD_CLICKS)))
     views, clicks = run.history("impressions") + run.so_far(*VIEWS), run.history("clicks") + run.so_far(*CLICKS)
     close(run[PerListing.CLICK_RATE], np.log((clicks + 0.038 * 200) / (views + 200)))
 

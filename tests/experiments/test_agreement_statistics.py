@@ -7,7 +7,6 @@ from scipy import stats
 from merchantgym.experiments.agreement_statistics import (
     detectable,
     distribution_difference,
-    holm,
     mean_difference,
     spread_difference,
 )
@@ -131,8 +130,3 @@ def test_what_is_equal_is_equal_and_what_is_constant_may_differ() -> None:
     assert distribution_difference(ones, many, rng) == 1.0
     assert mean_difference(ones, 2.0 * ones, 2.0 * many).p == 0.0
     assert distribution_difference(ones, 2.0 * many, rng) < 1e-6
-
-
-def test_holm_steps_down() -> None:
-    assert holm([0.01, 0.04, 0.02]).tolist() == pytest.approx([0.03, 0.04, 0.04])
-    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]

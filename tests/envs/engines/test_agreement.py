@@ -16,8 +16,8 @@ from merchantgym.experiments.agreement_analysis import Comparison, compare
 from merchantgym.experiments.agreement_engines import Engine, hour, scaled
 from merchantgym.experiments.agreement_outputs import OUTPUTS, Outcome, Watch, measure
 from merchantgym.experiments.agreement_runs import Runs
-from merchantgym.experiments.agreement_statistics import holm
 from merchantgym.experiments.agreement_worlds import BINDING, SITUATIONS, World, midway, multiply, situation
+from merchantgym.experiments.statistics_families import holm
 
 from ...oracle import oracle_hour
 from ...worlds import Floats

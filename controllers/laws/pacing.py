@@ -6,24 +6,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .arrays import Array
 from .gains import check_gains, gain
+from .purse import DayPurse, fastest, open_purse, progress
 
-Array: TypeAlias = Any
-"""A numpy array or a torch tensor: the laws use only what both spell alike, so that they can enter an ONNX graph."""
-
-PacingMemory: TypeAlias = tuple[Array, Array, Array, Array]
-"""(passed, dawn, lag, integral), (n,) each: share of traffic passed at the last step and when the day began,
-low-passed error, integral term [ln bid]."""
-
-_LEAST = 1e-6  # [share] keeps divisions finite when no traffic is left
-
-
-@dataclass(frozen=True)
-class DayPurse:
-    """A day's own budget inside the plan's, as it stands."""
-
-    money_left: Array  # (n,) left to spend today, as a share of the plan's budget
-    traffic_left: Array  # (n,) share of the day's expected traffic still to come; 1 only as a day begins
+PacingMemory: TypeAlias = tuple[Array, ...]
+"""(*purse, lag, integral), (n,) each: `PurseMemory`, low-passed error, integral term [ln bid]."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +24,10 @@ class PacingLaw:
       that would still land on target. So the loop tightens as the time to correct runs out, but never so far that an
       error is answered in less than `settle` of the busiest periods. That bounds the loop gain for good: it takes the
       place of a floor under the traffic left, and short plans get softer gains by the same rule.
-    - A day purse gives a second error: money left today less the plan's traffic left today. The more cautious of the
-      two acts: what a day's cap forbids cannot be caught up by bidding, it would only wind up. How much of the plan's
-      traffic a day holds shows once its first hour has passed.
+    - A day purse gives a second error, its money against the day's own course (see `purse.progress`). The more
+      cautious of the two acts: what a day's cap forbids cannot be caught up by bidding, it would only wind up.
+    - Where the day's cap is below what the plan wants of the day, as on a promotion day, that is no error to be
+      corrected but a slower course: `foresight` takes the bids to it at once, and the feedback mends what is left.
     - The integral leaks with the traffic clock and is clamped. It is held while the output is at a bound that the
       error pushes against (conditional integration), so the output leaves the bound once the error lets go.
     - The derivative acts on a first-order lag of the raw error, which needs no division by the step of the clock. It
@@ -65,13 +54,14 @@ class PacingLaw:
     bias: float = gain(0.0, "ln bid: constant feed-forward", (-1.0, 0.7))
     utilisation: float = gain(1.0, "share of budget to spend", (0.5, 1.2), allowed=(0.0, 2.0))
     front: float = gain(0.0, "spend early: excess speed at the start", (-0.5, 1.0), allowed=(-1.0, 1.0))
+    foresight: float = gain(0.5, "ln bid per ln of the speed that a day's cap allows", (0.0, 1.0), allowed=(0.0, 4.0))
 
     def __post_init__(self) -> None:
         check_gains(self)
 
     def init(self, n: int) -> PacingMemory:
         """Memory of n campaigns before their first step."""
-        return np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+        return *open_purse(n), np.zeros(n), np.zeros(n)
 
     def target(self, passed: Array) -> Array:
         """Share of the budget that should be spent by now."""
@@ -100,31 +90,22 @@ class PacingLaw:
             xp: numpy or torch, as the arrays are.
         Returns: log multiplier in [low, high], shape (n,); new memory.
         """
-        before, dawn, lag, integral = memory
-        moved = xp.clip(passed - before, 0.0, None)
+        now, purse = progress(memory[:4], passed, spent, day, xp)
+        lag, integral = memory[4:]
         error = self.target(passed) - spent
-        strength = self._strength(1.0 - passed, stride, xp)
+        strength = fastest(self.proportional, now.left, stride, self.settle, xp)
         push = strength * error
-        lag = error + (lag - error) * xp.exp(-moved / self.filter)
-        if day is not None:
-            begins = day.traffic_left >= 1.0
-            dawn = xp.where(begins, passed, dawn)
-            push = xp.where(begins, push, xp.minimum(push, self._today(day, passed - dawn, stride, xp)))
-            lag = xp.where(day.money_left <= 0.0, error, lag)
-        rest = feed_forward + self.bias + push + strength * (self.derivative / self.filter) * (error - lag)
-        integral = self._integrate(integral, rest, push, moved, xp)
-        return xp.clip(rest + integral, self.low, self.high), (passed, dawn, lag, integral)
-
-    def _today(self, day: DayPurse, passed: Array, stride: Array, xp: Any) -> Array:
-        """Proportional term of the day purse [ln bid], given the share of the plan's traffic passed since its start."""
-        whole = xp.clip(passed / xp.clip(1.0 - day.traffic_left, _LEAST, None), 0.0, 1.0)
-        left = whole * day.traffic_left
-        return self._strength(left, stride, xp) * (day.money_left - left)
-
-    def _strength(self, left: Array, stride: Array, xp: Any) -> Array:
-        """Gain on an error [ln bid per share of budget], given the share of traffic left and the stride."""
-        wished = self.proportional / xp.clip(left, _LEAST, None)
-        return xp.minimum(wished, 1.0 / (self.settle * xp.clip(stride, _LEAST, None)))
+        lag = error + (lag - error) * xp.exp(-now.moved / self.filter)
+        ahead = feed_forward + self.bias
+        if now.today is not None:
+            today = now.today
+            gap = fastest(self.proportional, today.left, stride, self.settle, xp) * today.gap
+            push = xp.where(today.begins, push, xp.minimum(push, gap))
+            ahead = ahead + self.foresight * xp.where(today.begins, 0.0, xp.log(today.ease))
+            lag = xp.where(today.empty, error, lag)
+        rest = ahead + push + strength * (self.derivative / self.filter) * (error - lag)
+        integral = self._integrate(integral, rest, push, now.moved, xp)
+        return xp.clip(rest + integral, self.low, self.high), (*purse, lag, integral)
 
     def _integrate(self, integral: Array, rest: Array, push: Array, moved: Array, xp: Any) -> Array:
         """The integral term after this step, held where the output is saturated and the error pushes outwards."""

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from merchantgym.envs.observation import Global, ObservationView, PerListing
-
+from .arrays import Array
 from .gains import check_gains, gain
-from .pacing import Array
 
 _LEAST_VALUE = 1e-4  # [CNY per click] what a worthless click counts as, so that its log exists
 _EVEN_SHARE = 0.02  # [share of budget] weight of a listing that has not spent yet
@@ -32,54 +30,18 @@ class Shelf:
     youth: Array  # 1 / sqrt(1 + reviews), times the share of the plan's time left
 
 
-def read_shelf(view: ObservationView, days: Array, xp: Any = np) -> Shelf:
-    """The listings' plain numbers from an observation, whose scales are inverted exactly.
-
-    Args:
-        view: of n stores.
-        days: length of each plan [days], shape (n,).
-        xp: numpy or torch, as the observation is.
-    """
-    time_left = view[Global.TIME_LEFT][:, None]
-    return Shelf(
-        order_margin=xp.expm1(view[PerListing.ORDER_VALUE]),
-        orders=xp.expm1(view[PerListing.ORDERS]),
-        matured_clicks=xp.expm1(view[PerListing.MATURED_CLICKS]),
-        store_rate=xp.exp(view[Global.STORE_CONVERSION])[:, None],
-        bid=view[PerListing.PLAN_BID],
-        active=view[PerListing.ACTIVE],
-        spend_share=view[PerListing.SPEND_SHARE],
-        cover=xp.expm1(view[PerListing.STOCK_COVER]),
-        days_left=time_left * days[:, None],
-        incoming=view[PerListing.INCOMING],
-        youth=view[PerListing.FEW_REVIEWS] * time_left,
-    )
-
-
 @dataclass(frozen=True)
-class ValueLaw:
-    """Log bid shift of a listing: weight * (ln(value per click / plan's bid) + shading), less what scarcity takes.
+class ConversionLaw:
+    """Orders per click of a listing: (orders + n0 * store's rate) / (matured clicks + n0).
 
-    Value per click = gross margin of an order x conversion, and conversion = (orders + n0 * store's rate) /
-    (matured clicks + n0): the mean of a beta-binomial whose prior is worth n0 clicks at the store's own rate. Clicks
-    whose orders are not due yet count only in part, or young listings and busy days would look worse than they are.
+    The mean of a beta-binomial whose prior is worth n0 clicks at the store's own rate. Clicks whose orders are not due
+    yet count only in part, or young listings and busy days would look worse than they are.
 
-    Where the budget binds, bids should be in proportion to values and pacing finds the factor; so `centre` takes the
-    spend-weighted mean shift of the store away. With centre 0 the level is the law's own, and shading sets it.
-    Where stock will not last the plan and nothing is on the way, an advertised sale displaces one that was coming.
-
-    Source: Perlich et al. 2012, "Bid optimizing and inventory scoring in targeted online advertising" (bids in
-    proportion to value); Morris 1983, "Parametric empirical Bayes inference" (shrinkage); Chapelle 2014,
-    "Modeling delayed feedback in display advertising" (immature conversions).
+    Source: Morris 1983, "Parametric empirical Bayes inference" (shrinkage); Chapelle 2014, "Modeling delayed feedback
+    in display advertising" (immature conversions).
     """
 
-    weight: float = gain(0.5, "power of value per click over bid; 0 = the plan's bids", (0.0, 1.2), allowed=(0.0, inf))
     prior_clicks: float = gain(250.0, "clicks: n0", (30.0, 2000.0), log=True, allowed=(1.0, inf))
-    shading: float = gain(-0.4, "ln bid over value per click; matters where centre < 1", (-1.5, 0.5))
-    centre: float = gain(1.0, "share of the store's mean shift taken away", (0.0, 1.0), allowed=(0.0, 1.0))
-    scarcity: float = gain(0.5, "share of the bid taken where stock ends at once", (0.0, 0.95), allowed=(0.0, 0.99))
-    youth: float = gain(0.0, "ln bid for a listing without reviews at the plan's start", (-0.5, 1.0))
-    limit: float = gain(1.0, "ln bid: largest shift", (0.2, log(4.0)), allowed=(0.0, inf))
 
     def __post_init__(self) -> None:
         check_gains(self)
@@ -87,6 +49,28 @@ class ValueLaw:
     def conversion(self, orders: Array, matured_clicks: Array, store_rate: Array) -> Array:
         """Expected orders per click, shrunk to the store's rate."""
         return (orders + self.prior_clicks * store_rate) / (matured_clicks + self.prior_clicks)
+
+
+@dataclass(frozen=True)
+class ValueLaw(ConversionLaw):
+    """Log bid shift of a listing: weight * (ln(value per click / plan's bid) + shading), less what scarcity takes.
+
+    Value per click = gross margin of an order x conversion, estimated as `ConversionLaw` does.
+
+    Where the budget binds, bids should be in proportion to values and pacing finds the factor; so `centre` takes the
+    spend-weighted mean shift of the store away. With centre 0 the level is the law's own, and shading sets it.
+    Where stock will not last the plan and nothing is on the way, an advertised sale displaces one that was coming.
+
+    Source: Perlich et al. 2012, "Bid optimizing and inventory scoring in targeted online advertising" (bids in
+    proportion to value).
+    """
+
+    weight: float = gain(0.5, "power of value per click over bid; 0 = the plan's bids", (0.0, 1.2), allowed=(0.0, inf))
+    shading: float = gain(-0.4, "ln bid over value per click; matters where centre < 1", (-1.5, 0.5))
+    centre: float = gain(1.0, "share of the store's mean shift taken away", (0.0, 1.0), allowed=(0.0, 1.0))
+    scarcity: float = gain(0.5, "share of the bid taken where stock ends at once", (0.0, 0.95), allowed=(0.0, 0.99))
+    youth: float = gain(0.0, "ln bid for a listing without reviews at the plan's start", (-0.5, 1.0))
+    limit: float = gain(1.0, "ln bid: largest shift", (0.2, log(4.0)), allowed=(0.0, inf))
 
     def shift(self, shelf: Shelf, xp: Any = np) -> Array:
         """Log bid shift of each listing [ln], shape (n, K), in [-limit, limit]; 0 where not advertised."""
