@@ -18,7 +18,8 @@ all prices non-negative. Suppose that for every state that can be reached and ev
 Summed over the hours, E[profit] <= V_0 + a_0 + ... + a_{H-1}, whatever the policy; that sum is the bound. Prices are
 free to choose (`bound_search`); a_t is the least number for which (1) holds, found in `bound_certify` as a maximum over
 actions and states. V is a sum over listings, so that this maximum is one over the discount of a sum over listings and
-channels. It is bounded from above, never estimated:
+channels. It is bounded from above; what happens between two points of a grid of bids or review counts is covered by
+their curvature, measured at inner points and taken with a safety factor, which is the one place without a proof:
 
 - Money. What is charged stays within the budgets, so that (price x budget) is at least what charges earn at that price.
   Caps of channels and listings are dropped. The click that empties a purse is charged only what is left in it: V holds
