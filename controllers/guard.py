@@ -15,11 +15,11 @@ from merchantgym.envs.task import LOG_LISTING, PAUSED
 
 from .laws import BreakerLaw, check_gains, gain
 from .laws.breaker import OPEN, PROBING
+from .readings import budget_now
 
 Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-5  # [share of a loss] that the observation's single precision may hide
-_LEAST_SIZE = -2.0  # [ln] where the observation cuts the size of a budget off
 _BARELY_ON = -1.0 + 1e-9  # the lowest action of a listing that still advertises
 _EVEN_SHARE = 0.02  # [share of budget] weight of a listing that has not spent yet
 _LEAST_MARGIN = 0.05  # [share of price] taken for listings that leave less
@@ -101,7 +101,7 @@ class Guard:
         law, inner = tuple(rest[: self.breaker.SIZE]), tuple(rest[self.breaker.SIZE :])
         wish, inner = self.executor.act(observation, inner)
         view = ObservationView(np.asarray(observation, dtype=np.float64))
-        budget, (order_value, margin) = _budget(view, days, at_first), _mean_order(view)
+        budget, (order_value, margin) = budget_now(view, days, at_first), _mean_order(view)
         orders, returns = self._returns(view, orders, returns, order_value)
         loss = self.terms.return_cost * returns - view[Global.PROFIT] * budget
         spent = (1.0 - view[Global.BUDGET_LEFT]) * budget
@@ -134,12 +134,6 @@ class Guard:
         now = np.expm1(view[PerListing.ORDERS]).sum(axis=1)
         gained = np.where(orders < 0.0, 0.0, np.maximum(now - orders, 0.0))
         return now, returns * (1.0 - 1.0 / self.terms.return_delay) + gained * order_value
-
-
-def _budget(view: ObservationView, days: Floats, at_first: Floats) -> Floats:
-    """The plan's budget as it stands, which the merchant may have changed [CNY], shape (n,)."""
-    size = view[Global.BUDGET_SIZE]
-    return np.where(size > _LEAST_SIZE, np.exp(size + 3.0) * days, at_first)
 
 
 def _mean_order(view: ObservationView) -> tuple[Floats, Floats]:

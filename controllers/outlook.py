@@ -11,12 +11,11 @@ from merchantgym.envs.observation import Global, ObservationView, PerListing
 
 from .counts import Counts
 from .market_form import HOURS_PER_DAY, found_anyway, rest_of_day
+from .readings import day_by_day
 
 FloatArray = NDArray[np.float64]
 
 HOURS_PER_WEEK = 168
-_SLACK = 1e-6  # [relative] forgiven where daily budgets are added up
-_AMENDED = 1e-4  # [ln] a budget further from the plan's was changed since
 _LEAST = 1e-9
 _LEAST_TRAFFIC = 1e-6  # [mean hours]
 
@@ -99,14 +98,6 @@ def eve_of_plan(
     return notes, level, free / found_anyway(market, np.exp(view[PerListing.RANK])) / week
 
 
-def budget_now(view: ObservationView, notes: Notes) -> FloatArray:
-    """Budget of the whole plan [CNY], shape (n, 1): the plan's, unless the merchant has changed it since."""
-    shown = np.exp(view[Global.BUDGET_SIZE] + 3.0)[:, None] * notes.days
-    size = np.log(notes.budget / notes.days) - 3.0
-    amended = np.abs(view[Global.BUDGET_SIZE][:, None] - np.clip(size, -2.0, 10.0)) > _AMENDED
-    return np.where(amended, shown, notes.budget)
-
-
 def money_rate(view: ObservationView, notes: Notes, budget: FloatArray, outlook: Outlook) -> FloatArray:
     """Money for each mean hour of traffic [CNY], shape (n, 1): the plan's, within the day's.
 
@@ -115,7 +106,7 @@ def money_rate(view: ObservationView, notes: Notes, budget: FloatArray, outlook:
     daily = np.minimum(notes.daily, budget)
     by_day = view[Global.DAY_BUDGET_LEFT][:, None] * daily / outlook.today
     by_plan = view[Global.BUDGET_LEFT][:, None] * budget / outlook.left
-    granted = notes.days * notes.daily <= notes.budget * (1.0 + _SLACK)
+    granted = day_by_day(notes.days, notes.daily / notes.budget)
     return np.asarray(np.where(granted, by_day, np.minimum(by_day, by_plan)))
 
 

@@ -17,7 +17,8 @@ from merchantgym.envs.task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING
 from .counts import Counts, bids_of_last_hour, first_stock, read_counts, stock_after_sale
 from .laws import Evidence, FitMemory, Goods, MarkupLaw, PredictiveLaw, Response, Task, WorthLaw, check_gains, gain
 from .market_form import HOURS_PER_DAY, market_response
-from .outlook import Notes, Outlook, budget_now, eve_of_plan, look_ahead, money_rate
+from .outlook import Notes, Outlook, eve_of_plan, look_ahead, money_rate
+from .readings import budget_now
 
 FloatArray = NDArray[np.float64]
 
@@ -81,7 +82,8 @@ class Predictive:
     def act(self, observation: NDArray[Any], memory: Memory) -> tuple[NDArray[np.float64], Memory]:
         """As `Actor.act`."""
         view = ObservationView(np.asarray(observation, dtype=np.float64))
-        budget = budget_now(view, Notes(*memory[:_NOTES]))
+        remembered = Notes(*memory[:_NOTES])
+        budget = budget_now(view, remembered.days[:, 0], remembered.budget[:, 0])[:, None]
         counts = read_counts(view, budget)
         notes, before, fit = self._begin(view, counts, memory)
         notes, fit = self._learn(view, before, counts, notes, fit)

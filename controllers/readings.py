@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merchantgym.envs.observation import GLOBAL_FEATURES, Global, ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
@@ -45,13 +46,25 @@ TERMS = len(Terms._fields)
 
 def terms_of(plans: PlanArrays, n: int) -> Terms:
     """Terms of n plans before their first hour."""
-    low, high = _SIZE.low, _SIZE.high
-    size = np.clip(np.log(plans.budget_total / plans.days) - 3.0, low, high)
+    size = _size(plans.budget_total, plans.days)
     days, daily, size = (
         np.broadcast_to(part, (n,)).copy()
         for part in (plans.days.astype(np.float64), plans.budget_daily / plans.budget_total, size)
     )
     return Terms(days, daily, size, since=np.zeros(n), used=np.zeros(n))
+
+
+def budget_now(view: ObservationView, days: Array, planned: Array) -> NDArray[np.float64]:
+    """Budget of the whole plan [CNY], shape (n,): as planned, unless the merchant has changed it since.
+
+    Args:
+        view: of n stores.
+        days: length of each plan [days], shape (n,).
+        planned: budget at the plan's start [CNY], shape (n,).
+    """
+    size = view[Global.BUDGET_SIZE]
+    changed = np.abs(size - _size(planned, days)) > _AMENDED
+    return np.asarray(np.where(changed, np.exp(size + 3.0) * days, planned))
 
 
 def amended(view: ObservationView, terms: Terms, xp: Any = np) -> Terms:
@@ -65,6 +78,16 @@ def amended(view: ObservationView, terms: Terms, xp: Any = np) -> Terms:
         since=xp.where(anew, view[Global.TRAFFIC_PASSED], terms.since),
         used=xp.where(anew, spent, terms.used),
     )
+
+
+def day_by_day(days: Array, daily: Array) -> Array:
+    """True where all daily budgets, each a share `daily` of the plan's, together do not exceed it: only they count."""
+    return days * daily <= 1.0 + _SLACK
+
+
+def _size(budget: Array, days: Array) -> NDArray[np.float64]:
+    """A budget [CNY] as `Global.BUDGET_SIZE` shows it."""
+    return np.asarray(np.clip(np.log(budget / days) - 3.0, _SIZE.low, _SIZE.high))
 
 
 def read_purse(view: ObservationView, terms: Terms, xp: Any = np) -> Purse:
@@ -82,7 +105,7 @@ def read_purse(view: ObservationView, terms: Terms, xp: Any = np) -> Purse:
     """
     days, daily, _, since, used = terms
     time, money = xp.clip(1.0 - since, _LEAST, None), xp.clip(1.0 - used, _LEAST, None)
-    by_day = days * daily <= 1.0 + _SLACK
+    by_day = day_by_day(days, daily)
     day_traffic, day_money = view[Global.DAY_TRAFFIC_LEFT], view[Global.DAY_BUDGET_LEFT]
     busiest = xp.clip(view[Global.TRAFFIC_NEXT], _PEAK, None)
     return Purse(
