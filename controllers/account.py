@@ -8,9 +8,9 @@ import numpy as np
 from merchantgym.envs.market.parameters import reference_market
 from merchantgym.envs.observation import Global, ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
+from merchantgym.envs.store import HOURS_PER_DAY
 
 from .laws import Array, Returns, Shelf
-from .readings import HOURS_PER_DAY
 
 AccountMemory: TypeAlias = tuple[Array, ...]
 """(budget, floor, begun, clicks, immature, paid): of n plans the budget [CNY] and the floor on the return, (n,) each;

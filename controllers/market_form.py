@@ -12,10 +12,9 @@ from merchantgym.envs.market.numeric import logistic
 from merchantgym.envs.market.parameters import Market
 from merchantgym.envs.market.rank import organic_exposure
 from merchantgym.envs.market.rivals import lognormal_mean
+from merchantgym.envs.store import HOURS_PER_DAY
 
 from .laws.response import Curve, Response
-
-HOURS_PER_DAY = 24
 
 FloatArray = NDArray[np.float64]
 

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from merchantgym.envs.market.parameters import Market
+from merchantgym.envs.market.parameters import HOURS_PER_WEEK, Market
 from merchantgym.envs.observation import Global, ObservationView, PerListing
+from merchantgym.envs.store import HOURS_PER_DAY
 
 from .counts import Counts
-from .market_form import HOURS_PER_DAY, found_anyway, rest_of_day
+from .market_form import found_anyway, rest_of_day
 from .readings import day_by_day
 
 FloatArray = NDArray[np.float64]
 
-HOURS_PER_WEEK = 168
 _LEAST = 1e-9
 _LEAST_TRAFFIC = 1e-6  # [mean hours]
 

@@ -12,11 +12,12 @@ from merchantgym.envs.actor import Kind, Memory
 from merchantgym.envs.market.parameters import Market, reference_market
 from merchantgym.envs.observation import Global, ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
+from merchantgym.envs.store import HOURS_PER_DAY
 from merchantgym.envs.task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING
 
 from .counts import Counts, bids_of_last_hour, first_stock, read_counts, stock_after_sale
 from .laws import Evidence, FitMemory, Goods, MarkupLaw, PredictiveLaw, Response, Task, WorthLaw, check_gains, gain
-from .market_form import HOURS_PER_DAY, market_response
+from .market_form import market_response
 from .outlook import Notes, Outlook, eve_of_plan, look_ahead, money_rate
 from .readings import budget_now
 

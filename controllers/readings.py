@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from merchantgym.envs.observation import GLOBAL_FEATURES, Global, ObservationView, PerListing
 from merchantgym.envs.plan import PlanArrays
+from merchantgym.envs.store import HOURS_PER_DAY
 
 from .laws import Array, DayPurse, Shelf
 
-HOURS_PER_DAY = 24
 _SLACK = 1e-6  # [relative] forgiven where daily budgets are added up
 _AMENDED = 1e-3  # [ln] change of the budget that counts as one
 _LEAST = 1e-3  # [share] of money or traffic that an amended plan is taken to have left at least
