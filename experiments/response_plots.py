@@ -39,8 +39,8 @@ def draw_responses(responses: Mapping[str, Mapping[str, Response]], path: Path) 
         grid[0, 0].set_ylabel("speed of spending\n(1 = even pace to the plan's end)")
         grid[1, 0].set_ylabel("bid over the plan's bid")
         _ratio_axis(grid[1, 0])
-        keys = [Line2D([], [], color=colour[name], label=f"{name}: mean of the stores") for name in responses]
-        keys.append(Line2D([], [], color=GREY, linewidth=6, alpha=0.4, label="middle half of the stores (bids)"))
+        keys = [Line2D([], [], color=colour[name], label=name) for name in responses]
+        keys.append(Line2D([], [], color=GREY, linewidth=6, alpha=0.4, label="middle half of the stores"))
         keys.append(Line2D([], [], color=DARK, linewidth=1.0, linestyle=(0, (4, 2)), label="the step comes"))
         figure.legend(handles=keys, loc="outside upper left", ncols=len(keys))
 
