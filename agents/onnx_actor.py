@@ -9,16 +9,20 @@ from numpy.typing import NDArray
 
 from merchantgym.envs.actor import Kind, Memory
 from merchantgym.envs.engines.layout import FloatArray
+from merchantgym.envs.observation import budget_size
 from merchantgym.envs.plan import PlanArrays
 
-START_VALUES = ("days", "daily_share")
-"""What a memory can start from besides a constant: the plan's days, and its daily budget as a share of the whole."""
+START_VALUES = ("days", "daily_share", "budget_size")
+"""What a memory can start from besides a constant: the plan's days, its daily budget as a share of the whole, and its
+budget as the observation shows it."""
 
 
 def start_value(name: str, plans: PlanArrays) -> FloatArray:
     """One of `START_VALUES` for n plans, shape (n,)."""
     if name == "days":
         return plans.days.astype(np.float64)
+    if name == "budget_size":
+        return budget_size(plans.budget_total, plans.days)
     share: FloatArray = plans.budget_daily / plans.budget_total
     return share
 

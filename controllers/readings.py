@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from merchantgym.envs.observation import GLOBAL_FEATURES, Global, ObservationView, PerListing
+from merchantgym.envs.observation import Global, ObservationView, PerListing, budget_size
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.store import HOURS_PER_DAY
 
@@ -15,7 +15,6 @@ from .laws import Array, DayPurse, Shelf
 _SLACK = 1e-6  # [relative] forgiven where daily budgets are added up
 _AMENDED = 1e-3  # [ln] change of the budget that counts as one
 _LEAST = 1e-3  # [share] of money or traffic that an amended plan is taken to have left at least
-_SIZE = GLOBAL_FEATURES[Global.BUDGET_SIZE]
 _PEAK = 2.25  # [mean hours] traffic of the busiest hour of an ordinary day, on the published weekly curve
 
 
@@ -46,7 +45,7 @@ TERMS = len(Terms._fields)
 
 def terms_of(plans: PlanArrays, n: int) -> Terms:
     """Terms of n plans before their first hour."""
-    size = _size(plans.budget_total, plans.days)
+    size = budget_size(plans.budget_total, plans.days)
     days, daily, size = (
         np.broadcast_to(part, (n,)).copy()
         for part in (plans.days.astype(np.float64), plans.budget_daily / plans.budget_total, size)
@@ -63,7 +62,7 @@ def budget_now(view: ObservationView, days: Array, planned: Array) -> NDArray[np
         planned: budget at the plan's start [CNY], shape (n,).
     """
     size = view[Global.BUDGET_SIZE]
-    changed = np.abs(size - _size(planned, days)) > _AMENDED
+    changed = np.abs(size - budget_size(planned, days)) > _AMENDED
     return np.asarray(np.where(changed, np.exp(size + 3.0) * days, planned))
 
 
@@ -83,11 +82,6 @@ def amended(view: ObservationView, terms: Terms, xp: Any = np) -> Terms:
 def day_by_day(days: Array, daily: Array) -> Array:
     """True where all daily budgets, each a share `daily` of the plan's, together do not exceed it: only they count."""
     return days * daily <= 1.0 + _SLACK
-
-
-def _size(budget: Array, days: Array) -> NDArray[np.float64]:
-    """A budget [CNY] as `Global.BUDGET_SIZE` shows it."""
-    return np.asarray(np.clip(np.log(budget / days) - 3.0, _SIZE.low, _SIZE.high))
 
 
 def read_purse(view: ObservationView, terms: Terms, xp: Any = np) -> Purse:

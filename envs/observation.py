@@ -255,6 +255,12 @@ def bounds(listings: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     )
 
 
+def budget_size(budget: Any, days: Any) -> NDArray[np.float64]:
+    """What `Global.BUDGET_SIZE` shows of a plan's budget [CNY] and its length [days], elementwise."""
+    shown = GLOBAL_FEATURES[Global.BUDGET_SIZE]
+    return np.asarray(np.clip(np.log(budget / days) - 3.0, shown.low, shown.high))
+
+
 @dataclass(frozen=True)
 class ObservationView:
     """Named access to a batch of observations, without copying.
@@ -294,6 +300,7 @@ __all__ = [
     "PerListing",
     "action_size",
     "bounds",
+    "budget_size",
     "feature_names",
     "listings_in",
     "observation_size",
