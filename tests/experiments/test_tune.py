@@ -210,8 +210,9 @@ def test_a_trial_far_behind_stops_early(here: Path) -> None:
     assert {trial.user_attrs["store_hours"] for trial in whole} == {64 * DAY}
     assert {trial.user_attrs["store_hours"] for trial in stopped} == {16 * DAY}
     for trial in stopped:
-        before = max(other.value for other in whole if other.number < trial.number)
-        assert list(trial.intermediate_values.values())[-1] < before
+        best = max((other for other in whole if other.number < trial.number), key=lambda other: other.value or 0.0)
+        step = max(trial.intermediate_values)
+        assert trial.intermediate_values[step] < best.intermediate_values[step], "on the same stores"
 
 
 def test_gains_that_exclude_each_other_are_counted_and_reported(
@@ -294,7 +295,7 @@ def test_gains_are_written_where_the_configuration_finds_them(here: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["executors=[pdi]"], ["executors", "'pdi'", "pid, value_pid"]),
+        (["executors=[pdi]"], ["executors", "'pdi'", "pid, multi_pid"]),
         (["executors=[open_loop]"], ["executors", "'open_loop'", "pid"]),
         (["executors=pid"], ["executors", "[", "null"]),
         (["trials=0"], ["trials(=0)", ">= 1"]),
