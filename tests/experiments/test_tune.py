@@ -82,7 +82,8 @@ def finished(found: list[optuna.trial.FrozenTrial]) -> list[Any]:
 def test_every_controller_gets_the_same_store_hours_and_its_best_gains_are_kept(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = tune("executors=[pid,value_pid]", "tracking.enabled=true", "finalists=3")
+    uri = f"tracking.uri=sqlite:///{here}/runs.db"  # MLflow keeps connections by their address
+    report = tune("executors=[pid,value_pid]", "tracking.enabled=true", uri, "finalists=3")
     assert report["store_hours_allowed"] == 4 * 8 * DAY
     assert {one["controller"] for one in report["controllers"]} == {"pid", "value_pid"}
     for one in report["controllers"]:
@@ -99,7 +100,7 @@ def test_every_controller_gets_the_same_store_hours_and_its_best_gains_are_kept(
     order = [one["uplift"]["mean"] for one in report["controllers"]]
     assert order == sorted(order, reverse=True)
     assert np.asarray(Image.open(here / "outputs/mine/tuning.png")).std() > 5
-    assert (here / "outputs/mlflow.db").is_file()
+    assert (here / "runs.db").is_file()
     assert "value_pid" in capsys.readouterr().out
 
 
