@@ -11,10 +11,13 @@ from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.store import HOURS_PER_DAY
 
 from .laws import Array, Returns, Shelf
+from .readings import TERMS
 
 AccountMemory: TypeAlias = tuple[Array, ...]
 """(budget, floor, begun, clicks, immature, paid): of n plans the budget [CNY] and the floor on the return, (n,) each;
 1 once the first observation was read, and the clicks in it, all (n,) and those not due yet (n,), and paid (n, K)."""
+ACCOUNT = slice(TERMS, TERMS + 6)
+"""Where it lies in an actor's memory: after the plan's terms, before what its law remembers."""
 
 _LEAST_MARGIN = 0.02  # [share of the price] below it, a margin tells nothing of the price
 _TRUST = 0.05  # [share of budget] spend, at the floor's return, that the measured return is weighed against

@@ -1,5 +1,6 @@
 """Actors that bid by value under a budget and a floor on the return: multivariable PID and dual pacing."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -9,7 +10,7 @@ from merchantgym.envs.actor import Memory
 from merchantgym.envs.observation import ObservationView
 from merchantgym.envs.plan import PlanArrays
 
-from .account import open_account, read_account
+from .account import ACCOUNT, open_account, read_account
 from .feedback import Feedback
 from .laws import (
     Array,
@@ -28,8 +29,6 @@ from .laws import (
 )
 from .readings import TERMS, Terms, amended, read_purse, read_shelf, terms_of
 from .trim import Trim
-
-_ACCOUNT = slice(TERMS, TERMS + 6)  # of an actor's memory: the plan's terms, the account, then the law's own
 
 
 class ConstrainedLaw(Protocol):
@@ -56,16 +55,16 @@ class ConstrainedLaw(Protocol):
         ...
 
 
-class _Constrained(Feedback):
+class _Constrained(Feedback, ABC):
     """What the actors of this module share: readings in, action out. Each has value, trim and a law of its own."""
 
     value: ValueLaw
     trim: Trim
 
     @property
+    @abstractmethod
     def law(self) -> ConstrainedLaw:
         """The law that paces."""
-        raise NotImplementedError
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
         """(*terms, *account, *law): `Terms`, `AccountMemory`, and the memory of the law."""
@@ -77,9 +76,9 @@ class _Constrained(Feedback):
         terms = amended(view, Terms(*memory[:TERMS]), xp)
         shelf, purse = read_shelf(view, terms.days, xp), read_purse(view, terms, xp)
         conversion = self.value.conversion(shelf.orders, shelf.matured_clicks, shelf.store_rate)
-        account, books = read_account(view, shelf, conversion, terms.days, memory[_ACCOUNT], xp)
+        account, books = read_account(view, shelf, conversion, terms.days, memory[ACCOUNT], xp)
         level, own, state = self.law.step(
-            memory[_ACCOUNT.stop :],
+            memory[ACCOUNT.stop :],
             purse.passed,
             purse.spent,
             purse.stride,

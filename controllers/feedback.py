@@ -59,14 +59,11 @@ class Pacer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class PidPacing(Feedback):
-    """Spends the budget as traffic passes; every bid moves by the same factor."""
+class _Paced(Feedback):
+    """What pacing actors share: a law sets one factor on all bids; each listing may have a shift of its own."""
 
-    name: ClassVar[str] = "pid"
-
-    pacing: PacingLaw = field(default_factory=PacingLaw)
-    trim: Trim = field(default_factory=Trim)
+    pacing: Pacer
+    trim: Trim
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
         """(*terms, *pacing): `Terms` of the plan, and the memory of the pacing law."""
@@ -75,12 +72,27 @@ class PidPacing(Feedback):
     def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
         """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
         view = ObservationView(observation)
+        shift = self._shift(view, memory, xp)
         level, memory = pace(self.pacing, self.trim, view, memory, xp)
-        return self.trim.action(level, 0.0 * view[PerListing.ACTIVE], xp), memory
+        return self.trim.action(level, shift, xp), memory
+
+    def _shift(self, view: ObservationView, memory: Memory, xp: Any) -> Array:
+        """Log bid of each listing over the common one, (n, K)."""
+        return 0.0 * view[PerListing.ACTIVE]
 
 
 @dataclass(frozen=True)
-class Waterlevel(Feedback):
+class PidPacing(_Paced):
+    """Spends the budget as traffic passes; every bid moves by the same factor."""
+
+    name: ClassVar[str] = "pid"
+
+    pacing: PacingLaw = field(default_factory=PacingLaw)
+    trim: Trim = field(default_factory=Trim)
+
+
+@dataclass(frozen=True)
+class Waterlevel(_Paced):
     """Spends the budget as traffic passes, by waterlevel control; every bid moves by the same factor."""
 
     name: ClassVar[str] = "waterlevel"
@@ -88,19 +100,9 @@ class Waterlevel(Feedback):
     pacing: WaterlevelLaw = field(default_factory=WaterlevelLaw)
     trim: Trim = field(default_factory=Trim)
 
-    def init(self, plans: PlanArrays, n: int) -> Memory:
-        """(*terms, *pacing), as `PidPacing.init`."""
-        return *terms_of(plans, n), *self.pacing.init(n)
-
-    def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
-        """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
-        view = ObservationView(observation)
-        level, memory = pace(self.pacing, self.trim, view, memory, xp)
-        return self.trim.action(level, 0.0 * view[PerListing.ACTIVE], xp), memory
-
 
 @dataclass(frozen=True)
-class ValuePid(Feedback):
+class ValuePid(_Paced):
     """Bids on each listing in proportion to what a click on it is worth; pacing sets the common factor."""
 
     name: ClassVar[str] = "value_pid"
@@ -109,20 +111,13 @@ class ValuePid(Feedback):
     pacing: PacingLaw = field(default_factory=PacingLaw)
     trim: Trim = field(default_factory=Trim)
 
-    def init(self, plans: PlanArrays, n: int) -> Memory:
-        """As `PidPacing.init`: the value law remembers nothing, its counts are in the observation."""
-        return *terms_of(plans, n), *self.pacing.init(n)
-
-    def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
-        """Action (n, A) and new memory; `xp` is numpy or torch, as the arrays are."""
-        view = ObservationView(observation)
-        shift = self.value.shift(read_shelf(view, memory[0], xp), xp)
-        level, memory = pace(self.pacing, self.trim, view, memory, xp)
-        return self.trim.action(level, shift, xp), memory
+    def _shift(self, view: ObservationView, memory: Memory, xp: Any) -> Array:
+        """The value law remembers nothing: its counts are in the observation."""
+        return self.value.shift(read_shelf(view, memory[0], xp), xp)
 
 
 def pace(law: Pacer, trim: Trim, view: ObservationView, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
-    """Common log bid (n,) from an observation, and the new memory, laid out as `PidPacing.init` says."""
+    """Common log bid (n,) from an observation, and the new memory, laid out as `_Paced.init` says."""
     terms = amended(view, Terms(*memory[:TERMS]), xp)
     purse = read_purse(view, terms, xp)
     level, state_now = law.step(

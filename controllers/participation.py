@@ -13,14 +13,12 @@ from merchantgym.envs.actor import Kind, Memory
 from merchantgym.envs.observation import ObservationView
 from merchantgym.envs.plan import PlanArrays
 
-from .account import open_account, read_account
+from .account import ACCOUNT, open_account, read_account
 from .chance import check_seed, plan_marks, uniforms
 from .feedback import Feedback
 from .laws import Array, ConversionLaw, Layer, LayersLaw, ThrottleLaw, check_gains, gain
 from .readings import TERMS, Terms, amended, read_purse, read_shelf, terms_of
 from .trim import Trim
-
-_ACCOUNT = slice(TERMS, TERMS + 6)  # of `SmartPacing`'s memory
 
 
 @dataclass(frozen=True)
@@ -87,13 +85,13 @@ class SmartPacing(Feedback):
         terms = amended(view, Terms(*memory[:TERMS]), xp)
         shelf, purse = read_shelf(view, terms.days, xp), read_purse(view, terms, xp)
         conversion = self.value.conversion(shelf.orders, shelf.matured_clicks, shelf.store_rate)
-        account, books = read_account(view, shelf, conversion, terms.days, memory[_ACCOUNT], xp)
+        account, books = read_account(view, shelf, conversion, terms.days, memory[ACCOUNT], xp)
         layer = Layer(
             spent=shelf.spend_share / purse.part[:, None],
             response=shelf.order_margin * conversion / account.price,
             excess=account.excess(xp),
             active=shelf.active,
         )
-        on, state = self.law.step(memory[_ACCOUNT.stop :], purse.passed, purse.spent, layer, purse.day, xp)
+        on, state = self.law.step(memory[ACCOUNT.stop :], purse.passed, purse.spent, layer, purse.day, xp)
         level = self.law.bias + self.trim.feed_forward(view)
         return self.trim.action(level, 0.0 * on, xp, paused=on == 0.0), (*terms, *books, *state)
