@@ -110,12 +110,13 @@ class Scaling(nn.Module):
 class ListingEncoder(nn.Module):
     """Encodes a shop and its listings: one network for every listing, and a pooled context."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, shop: int = N_SHOP, item: int = N_ITEM) -> None:
+        """Args: width: of every layer. shop, item: numbers given about the shop, and about each listing."""
         super().__init__()
-        self.of_shop = nn.Linear(N_SHOP, width)
-        self.of_item = nn.Linear(N_ITEM, width, bias=False)
+        self.of_shop = nn.Linear(shop, width)
+        self.of_item = nn.Linear(item, width, bias=False)
         self.item = nn.Linear(width, width)
-        self.context = nn.Linear(N_SHOP + 2 * width, width)
+        self.context = nn.Linear(shop + 2 * width, width)
 
     def forward(self, shop: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Context (n, width) and listings (n, K, width)."""
@@ -166,15 +167,24 @@ class ValueNet(nn.Module):
 class Correction(nn.Module):
     """What is exported and executed: scaling and actor, from raw inputs to a correction in [-1, 1]."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, squash: bool = False) -> None:
+        """Args: width: of every hidden layer. squash: by tanh, as SAC does; else corrections are clipped."""
         super().__init__()
         self.width = width
+        self.squash = squash
         self.scaling = Scaling()
         self.net = CorrectionNet(width)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Correction (n, C + K + 1) of policy inputs (n, input_size)."""
-        return cast(Tensor, self.net(*self.scaling(inputs)).clamp(-1.0, 1.0))
+        correction = cast(Tensor, self.net(*self.scaling(inputs)))
+        return torch.tanh(correction) if self.squash else correction.clamp(-1.0, 1.0)
+
+
+def spread_over(three: Tensor, actions: int) -> Tensor:
+    """One number each for channels, listings and the discount, spread over the numbers of an action: (actions,)."""
+    channel, listing, discount = three
+    return torch.cat((channel.expand(N_CHANNELS), listing.expand(actions - N_CHANNELS - 1), discount.expand(1)))
 
 
 class _Heads(nn.Module):
@@ -239,10 +249,7 @@ class ListingPolicy(ActorCriticPolicy):
         self.heads.actor.load_state_dict(correction.net.state_dict())
 
     def _distribution(self, mean: Tensor) -> Distribution:
-        channel, listing, discount = self.log_std
-        spread = torch.cat(
-            (channel.expand(N_CHANNELS), listing.expand(mean.shape[1] - N_CHANNELS - 1), discount.expand(1))
-        )
+        spread = spread_over(self.log_std, mean.shape[1])
         return cast(DiagGaussianDistribution, self.action_dist).proba_distribution(mean, spread)
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,6 +10,8 @@ from merchantgym.envs.actor import Actor
 from .ppo import train_ppo
 from .ppo_settings import PpoSettings
 from .residual import load_residual
+from .sac import train_sac
+from .sac_settings import SacSettings
 from .training import Lesson, Settings, Trained
 
 
@@ -28,4 +30,5 @@ class Learner:
 
 LEARNERS: Mapping[str, Learner] = {
     "ppo": Learner(PpoSettings, train_ppo, load_residual),
+    "sac": Learner(SacSettings, train_sac, load_residual),
 }

@@ -61,6 +61,7 @@ class ResidualActor:
             "name": self.name,
             "base": self.base.name,
             "width": self.correction.width,
+            "squash": self.correction.squash,
             "scale": self.scale,
             "weights": self.correction.state_dict(),
         }
@@ -74,7 +75,7 @@ def load_residual(folder: Path, base: Actor) -> ResidualActor:
     saved = read_policy(folder)
     if saved["base"] != base.name:
         raise ValueError(f"{folder / POLICY} corrects the controller {saved['base']!r}, not {base.name!r}")
-    correction = Correction(saved["width"])
+    correction = Correction(saved["width"], saved["squash"])
     correction.load_state_dict(saved["weights"])
     return ResidualActor(base, correction.eval().requires_grad_(False), saved["scale"], saved["name"])
 
