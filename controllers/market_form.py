@@ -14,6 +14,7 @@ from merchantgym.envs.market.rank import organic_exposure
 from merchantgym.envs.market.rivals import lognormal_mean
 from merchantgym.envs.store import HOURS_PER_DAY
 
+from .laws import Array
 from .laws.response import Curve, Response
 
 FloatArray = NDArray[np.float64]
@@ -26,8 +27,9 @@ def channel_weights(market: Market) -> FloatArray:
     return weights
 
 
-def found_anyway(market: Market, rank: FloatArray) -> FloatArray:
-    """Chance that a buyer finds a listing of that rank among the organic results, mean of the channels."""
+def found_anyway(market: Market, log_rank: Array, xp: Any = np) -> Array:
+    """Chance that a buyer finds a listing of that rank [ln] among the organic results, mean of the channels."""
+    rank = np.exp(log_rank)
     parts = zip(channel_weights(market), market.organic_rivals, strict=True)
     found: FloatArray = sum(
         (weight * organic_exposure(rank, market.flywheel, rivals) for weight, rivals in parts), np.zeros_like(rank)
