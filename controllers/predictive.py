@@ -26,6 +26,7 @@ from .readings import budget_now
 _USUAL_GAP = -0.02  # ln(price / that of comparable goods) of an ordinary shop
 _MARGINS = (0.02, 0.95)  # margins of the price that are taken seriously
 _LEAST = 1e-9
+_UNHEARD = 5.0  # [ln] below the usual: lowest conversion shown
 _SILENT = -1.0 + 1e-6  # a listing's lowest action that is not the pause button
 _NOTES = len(Notes._fields)
 _COUNTS = _NOTES + len(Counts._fields)
@@ -114,6 +115,20 @@ class Predictive(Feedback):
             dear=dear,
         )
         return _action(trust * view[PerListing.ACTIVE] * (bid - plan), price, xp), (*notes, *counts, *fit)
+
+    @property
+    def insight_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """As `Insightful.insight_names`."""
+        return ("price_of_money", "price_level"), ("conversion", "own_level", "spare")
+
+    def insight(self, memory: Memory, xp: Any = np) -> tuple[Array, Array]:
+        """As `Insightful.insight`: the price of money [ln], the price level [ln CNY per click]; of each listing the
+        expected orders per click [ln of them over the usual], its own level over the shop's [ln], and the chance that
+        an order more is welcome."""
+        notes, level, own = Notes(*memory[:_NOTES]), memory[_COUNTS], memory[_COUNTS + 2]
+        conversion = xp.log(xp.clip(notes.conversion, _LEAST, None) / self.worth.conversion)
+        shop = xp.concatenate((notes.dear, level), 1)
+        return shop, xp.stack((xp.clip(conversion, -_UNHEARD, None), own, notes.spare), 2)
 
     def _begin(
         self, view: ObservationView, counts: Counts, memory: Memory, xp: Any
