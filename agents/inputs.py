@@ -27,11 +27,13 @@ class Inputs:
     base_action: bool = True  # the base controller's action for the coming hour
 
     @classmethod
-    def from_mapping(cls, config: Mapping[str, Any]) -> "Inputs":
+    def of(cls, config: "Inputs | Mapping[str, Any]") -> "Inputs":
         """From the entry `inputs` of an agent's settings.
 
         Raises: ValueError: an unknown entry, or one that is neither true nor false; the message names it.
         """
+        if isinstance(config, Inputs):
+            return config
         known = [entry.name for entry in fields(cls)]
         for name, value in config.items():
             if name not in known:
