@@ -80,14 +80,17 @@ class _SacStudent:
     def __init__(self, settings: SacSettings, lesson: Lesson) -> None:
         self.settings = settings
         self.lesson = lesson
-        self.env = corrected_stores(lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins)
+        self.env = corrected_stores(
+            lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins, inputs=settings.inputs
+        )
         self.model = _model(settings, self.env, lesson.seed)
         self.callback = ConvertCallback(lambda *_: True)
         self.callback.init_callback(self.model)
 
     def actor(self) -> ResidualActor:
         """The base controller, corrected by the squashed means of the policy."""
-        return ResidualActor(self.lesson.base, self.model.policy.correction(), self.settings.scale, self.lesson.name)
+        correction, settings = self.model.policy.correction(), self.settings
+        return ResidualActor(self.lesson.base, correction, settings.scale, self.lesson.name, settings.inputs)
 
     def update(self, number: int, updates: int) -> None:
         """Collect `decisions` corrections of every slot, then take `gradient_steps` on what is remembered."""
@@ -156,7 +159,7 @@ def _model(settings: SacSettings, env: ResidualVecEnv, seed: int) -> _Model:
         gamma=settings.gamma,
         ent_coef=f"auto_{settings.temperature}",
         target_entropy=float(entropy * env.action_space.shape[0]),
-        policy_kwargs={"width": settings.width, "log_std_init": log_std},
+        policy_kwargs={"width": settings.width, "log_std_init": log_std, "layout": env.sight.layout},
         seed=seed,
         device="cpu",  # networks this small wait for a graphics card longer than they compute
     )

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from merchantgym.envs.engines.layout import N_CHANNELS
 
-from .policy import N_ITEM, N_SHOP, Correction, CorrectionNet, ListingEncoder, Scaling, Standard, spread_over
+from .inputs import OBSERVED, Layout
+from .policy import Correction, CorrectionNet, ListingEncoder, Scaling, Standard, spread_over
 
 _LOG_STD = (-6.0, 0.0)  # [ln] limits of exploration
 
@@ -22,10 +23,10 @@ class ListingActor(BasePolicy):
 
     optimizer: torch.optim.Optimizer
 
-    def __init__(self, observation_space: Any, action_space: Any, width: int, log_std: float) -> None:
+    def __init__(self, observation_space: Any, action_space: Any, width: int, log_std: float, layout: Layout) -> None:
         super().__init__(observation_space, action_space, squash_output=True)
-        self.scaling = Scaling()
-        self.net = CorrectionNet(width)
+        self.scaling = Scaling(layout)
+        self.net = CorrectionNet(width, layout)
         self.log_std = nn.Parameter(torch.full((3,), log_std))
         self.distribution = SquashedDiagGaussianDistribution(int(action_space.shape[0]))
 
@@ -48,9 +49,9 @@ class ListingActor(BasePolicy):
 class _Worth(nn.Module):
     """One critic: the worth (n, 1) of a correction in a state, 0 before training."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layout: Layout) -> None:
         super().__init__()
-        self.encoder = ListingEncoder(width, shop=N_SHOP + N_CHANNELS + 1, item=N_ITEM + 1)
+        self.encoder = ListingEncoder(width, layout, action=True)
         self.head = nn.Linear(width, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -65,10 +66,10 @@ class ListingCritic(BaseModel):
 
     optimizer: torch.optim.Optimizer
 
-    def __init__(self, observation_space: Any, action_space: Any, width: int) -> None:
+    def __init__(self, observation_space: Any, action_space: Any, width: int, layout: Layout) -> None:
         super().__init__(observation_space, action_space)
-        self.scaling = Scaling()
-        self.critics = nn.ModuleList([_Worth(width), _Worth(width)])
+        self.scaling = Scaling(layout)
+        self.critics = nn.ModuleList([_Worth(width, layout), _Worth(width, layout)])
 
     def forward(self, obs: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
         """What each critic holds the corrections (n, A) to be worth, (n, 1)."""
@@ -93,20 +94,23 @@ class ListingSacPolicy(SACPolicy):
         lr_schedule: Schedule,
         width: int = 48,
         log_std_init: float = -1.5,
+        layout: Layout = OBSERVED,
         **options: Any,
     ) -> None:
-        """Args: width: of every hidden layer. log_std_init: [ln] exploration at the start. The others are SB3's."""
+        """Args: width: of every hidden layer. log_std_init: [ln] exploration at the start. layout: of the inputs. The
+        others are SB3's."""
         self.width = width
+        self.layout = layout
         self.log_std_init = log_std_init
         super().__init__(observation_space, action_space, lr_schedule, **options)
 
     def make_actor(self, features_extractor: Any = None) -> Any:
         """A fresh actor."""
-        return ListingActor(self.observation_space, self.action_space, self.width, self.log_std_init)
+        return ListingActor(self.observation_space, self.action_space, self.width, self.log_std_init, self.layout)
 
     def make_critic(self, features_extractor: Any = None) -> Any:
         """A fresh pair of critics."""
-        return ListingCritic(self.observation_space, self.action_space, self.width)
+        return ListingCritic(self.observation_space, self.action_space, self.width, self.layout)
 
     def standardise(self, standard: Standard) -> None:
         """Fix the scale of the inputs."""
@@ -115,7 +119,7 @@ class ListingSacPolicy(SACPolicy):
 
     def correction(self) -> Correction:
         """A copy of the actor as it stands."""
-        copy = Correction(self.width, squash=True)
+        copy = Correction(self.width, self.layout, squash=True)
         copy.scaling.load_state_dict(self.actor.scaling.state_dict())
         copy.net.load_state_dict(self.actor.net.state_dict())
         return copy.eval().requires_grad_(False)
