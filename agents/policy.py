@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.distributions import DiagGaussianDistribution, Distribution
+from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from merchantgym.envs.engines.layout import N_CHANNELS
 
+from .exploration import explore, split_trail
 from .inputs import OBSERVED, Layout
 
 N_SHOP = OBSERVED.shop
@@ -164,12 +165,6 @@ class Correction(nn.Module):
         return torch.tanh(correction) if self.squash else correction.clamp(-1.0, 1.0)
 
 
-def spread_over(three: Tensor, actions: int) -> Tensor:
-    """One number each for channels, listings and the discount, spread over the numbers of an action: (actions,)."""
-    channel, listing, discount = three
-    return torch.cat((channel.expand(N_CHANNELS), listing.expand(actions - N_CHANNELS - 1), discount.expand(1)))
-
-
 class _Heads(nn.Module):
     """Actor and critic in the place of SB3's `mlp_extractor`; features are the raw policy inputs."""
 
@@ -205,12 +200,21 @@ class ListingPolicy(ActorCriticPolicy):
         width: int = 48,
         log_std_init: float = -1.5,
         layout: Layout = OBSERVED,
+        persistence: float = 0.0,
         **options: Any,
     ) -> None:
-        """Args: width: of every hidden layer. log_std_init: [ln] exploration at the start. layout: of the inputs. The
-        others are SB3's."""
+        """Take shapes from the spaces.
+
+        Args:
+            width: of every hidden layer.
+            log_std_init: [ln] exploration at the start.
+            layout: of the inputs.
+            persistence: share of the last noise that is carried over, see `exploration`.
+            options: SB3's.
+        """
         self.width = width
         self.layout = layout
+        self.persistence = persistence
         super().__init__(observation_space, action_space, lr_schedule, log_std_init=log_std_init, **options)
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -234,33 +238,39 @@ class ListingPolicy(ActorCriticPolicy):
         self.heads.scaling.load_state_dict(correction.scaling.state_dict())
         self.heads.actor.load_state_dict(correction.net.state_dict())
 
-    def _distribution(self, mean: Tensor) -> Distribution:
-        spread = spread_over(self.log_std, mean.shape[1])
-        return cast(DiagGaussianDistribution, self.action_dist).proba_distribution(mean, spread)
+    def _distribution(self, mean: Tensor, trail: Tensor | None) -> Distribution:
+        return explore(self.action_dist, mean, self.log_std, trail, self.persistence)
+
+    def _split(self, obs: Tensor) -> tuple[Tensor, Tensor | None]:
+        return split_trail(obs, self.action_space, self.persistence)
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log probabilities."""
-        mean, values = self.heads(obs)
-        distribution = self._distribution(mean)
+        inputs, trail = self._split(obs)
+        self.mean, values = self.heads(inputs)
+        distribution = self._distribution(self.mean, trail)
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, values, distribution.log_prob(actions)
 
     def evaluate_actions(self, obs: Any, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values, log probabilities of `actions`, and entropy."""
-        mean, values = self.heads(obs)
-        distribution = self._distribution(mean)
+        inputs, trail = self._split(obs)
+        mean, values = self.heads(inputs)
+        distribution = self._distribution(mean, trail)
         return values, distribution.log_prob(actions), distribution.entropy()
 
     def get_distribution(self, obs: Any) -> Distribution:
         """Distribution of actions."""
-        return self._distribution(self.heads.forward_actor(obs))
+        inputs, trail = self._split(obs)
+        return self._distribution(self.heads.forward_actor(inputs), trail)
 
     def predict_values(self, obs: Any) -> Tensor:
         """Values (n, 1)."""
-        return self.heads.forward_critic(obs)
+        return self.heads.forward_critic(self._split(obs)[0])
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | {"width": self.width, "layout": self.layout}
+        own = {"width": self.width, "layout": self.layout, "persistence": self.persistence}
+        return super()._get_constructor_parameters() | own
 
 
 def parameters_of(modules: Iterable[nn.Module]) -> int:

@@ -28,7 +28,11 @@ class Learner:
     over another."""
 
 
+_PPO = Learner(PpoSettings, train_ppo, load_residual)
+
 LEARNERS: Mapping[str, Learner] = {
-    "ppo": Learner(PpoSettings, train_ppo, load_residual),
+    "ppo": _PPO,
+    "recurrent_ppo": _PPO,  # with memory
+    "constrained_ppo": _PPO,  # with a price on what is missing to the ROI floor
     "sac": Learner(SacSettings, train_sac, load_residual),
 }

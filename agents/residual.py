@@ -21,6 +21,7 @@ from merchantgym.envs.task import PAUSED
 
 from .checkpoint import POLICY, read_policy
 from .inputs import Inputs
+from .memory import RecurrentCorrection
 from .policy import Correction
 from .sb3_env import FleetVecEnv, Snapshot
 from .sight import Sight
@@ -66,7 +67,7 @@ class ResidualActor:
     kind: ClassVar[Kind] = "learned"
 
     base: Actor
-    correction: Correction
+    correction: Correction | RecurrentCorrection
     scale: float
     """Largest correction of an action."""
     name: str = "ppo"
@@ -104,6 +105,8 @@ class ResidualActor:
             "base": self.base.name,
             "width": self.correction.width,
             "squash": self.correction.squash,
+            "memory": getattr(self.correction, "units", 0),
+            "hold": getattr(self.correction, "hold", 1),
             "scale": self.scale,
             "inputs": asdict(self.inputs),
             "weights": self.correction.state_dict(),
@@ -119,7 +122,11 @@ def load_residual(folder: Path, base: Actor) -> ResidualActor:
     if saved["base"] != base.name:
         raise ValueError(f"{folder / POLICY} corrects the controller {saved['base']!r}, not {base.name!r}")
     sight = Sight(base, inputs := Inputs.of(saved["inputs"]))
-    correction = Correction(saved["width"], sight.layout, squash=saved["squash"])
+    correction: Correction | RecurrentCorrection
+    if saved["memory"]:
+        correction = RecurrentCorrection(saved["width"], saved["memory"], saved["hold"], sight.layout)
+    else:
+        correction = Correction(saved["width"], sight.layout, squash=saved["squash"])
     correction.load_state_dict(saved["weights"])
     return ResidualActor(base, correction.eval().requires_grad_(False), saved["scale"], saved["name"], inputs)
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from merchantgym.envs.engines.layout import N_CHANNELS
 
+from .exploration import spread_over
 from .inputs import OBSERVED, Layout
-from .policy import Correction, CorrectionNet, ListingEncoder, Scaling, Standard, spread_over
+from .policy import Correction, CorrectionNet, ListingEncoder, Scaling, Standard
 
 _LOG_STD = (-6.0, 0.0)  # [ln] limits of exploration
 

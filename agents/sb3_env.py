@@ -15,7 +15,7 @@ from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.observation import bounds
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.reward import PROFIT_TERMS, RewardWeights
+from merchantgym.envs.reward import PROFIT_TERMS, RewardWeights, Term
 from merchantgym.envs.rollout import subset
 from merchantgym.envs.store import HOURS_PER_DAY
 from merchantgym.envs.task import action_size
@@ -38,7 +38,8 @@ class FleetVecEnv(VecEnv):
     they have been executed as written so far, in steps of `stagger` hours. 0 starts all plans at their first hour.
 
     The `info` of a plan's last hour holds `terminal_observation`, `store` (its number in the set) and `episode`: r (sum
-    of rewards seen here), l (hours seen here) and profit [CNY] of the whole plan. Other `info`s are empty.
+    of rewards seen here), l (hours seen here), and of the whole plan profit and shortfall of attributed GMV to its ROI
+    floor [CNY]. Other `info`s are empty.
     """
 
     render_mode: str | None = None
@@ -141,11 +142,17 @@ class FleetVecEnv(VecEnv):
     def _farewell(self, slot: int) -> dict[str, Any]:
         """`info` of a plan's last hour."""
         profit = float(self.fleet.score[slot, _PROFIT].sum())
+        shortfall = max(-float(self.fleet.score[slot, Term.ROI_SHORTFALL]), 0.0)
         return {
             "terminal_observation": self.fleet.observation[slot].copy(),
             "TimeLimit.truncated": False,
             "store": int(self._store[slot]),
-            "episode": {"r": float(self._earned[slot]), "l": int(self._hours[slot]), "profit": profit},
+            "episode": {
+                "r": float(self._earned[slot]),
+                "l": int(self._hours[slot]),
+                "profit": profit,
+                "shortfall": shortfall,
+            },
         }
 
     def _begin(self, slots: NDArray[np.intp]) -> None:

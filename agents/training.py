@@ -36,6 +36,7 @@ class Lesson:
     threads: int = 1  # share the stores; they change no result
     progress: Progress | None = None
     name: str = "learned"  # what the trained actor is called
+    shortfall: Validate | None = None  # mean attributed GMV missing to the ROI floor [CNY], on the validation stores
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,14 @@ def identity_of(settings: Any, lesson: Lesson) -> dict[str, Any]:
 
 
 def attend(
-    student: Student, settings: Any, lesson: Lesson, *, updates: int, update_hours: int, evaluations: int
+    student: Student,
+    settings: Any,
+    lesson: Lesson,
+    *,
+    updates: int,
+    update_hours: int,
+    evaluations: int,
+    merit: Callable[[Actor, float], float] = lambda _, profit: profit,
 ) -> Course:
     """Train to the end, from the last checkpoint of the lesson's folder where there is one.
 
@@ -110,6 +118,7 @@ def attend(
         updates: number of updates.
         update_hours: [store-hours] of experience in an update.
         evaluations: validations after the first.
+        merit: what the best policy is chosen by, of an actor and its profit [CNY] on the validation stores.
     Raises: ValueError: the folder holds a training with other settings, another seed, base or number of stores.
     """
     checkpoint = Checkpoint(lesson.folder, identity_of(settings, lesson))
@@ -121,7 +130,8 @@ def attend(
         last = done >= updates
         if (done % every == 0 or last) and done * update_hours not in course.steps:
             actor = student.actor()
-            course.judge(done * update_hours, lesson.validate(actor), actor.saved)
+            profit = lesson.validate(actor)
+            course.judge(done * update_hours, profit, merit(actor, profit), actor.saved)
             checkpoint.write(course, {"done": done, "student": student.state(), "chance": _chance()})
         if last:
             return course
