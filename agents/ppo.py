@@ -54,7 +54,13 @@ class _PpoStudent:
         self.settings = settings
         self.lesson = lesson
         stores = corrected_stores(
-            lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins, inputs=settings.inputs
+            lesson,
+            settings.slots,
+            settings.scale,
+            hold=settings.hold,
+            steps=settings.steps,
+            twins=settings.twins,
+            inputs=settings.inputs,
         )
         standard, spread = pilot(stores, lesson.seed, log_std=settings.log_std, gamma=settings.gamma)
         self.env: Any = stores

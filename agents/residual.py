@@ -223,9 +223,13 @@ class ResidualVecEnv(VecEnvWrapper):
 
 
 def corrected_stores(
-    lesson: Lesson, slots: int, scale: float, *, hold: int, twins: int = 1, inputs: Inputs | None = None
+    lesson: Lesson, slots: int, scale: float, *, hold: int, steps: int, twins: int = 1, inputs: Inputs | None = None
 ) -> ResidualVecEnv:
-    """The stores of a lesson in the hands of its base, `slots` at once, their first plans at different hours."""
+    """The stores of a lesson in the hands of its base, `slots` at once, their first plans at different hours.
+
+    Args:
+        steps: [store-hours] of the whole training, by which a curriculum moves on.
+    """
     stores = FleetVecEnv(
         lesson.stores,
         lesson.plans,
@@ -235,5 +239,7 @@ def corrected_stores(
         threads=lesson.threads,
         twins=twins,
         stagger=hold,
+        curriculum=lesson.curriculum,
+        plays=max(1, round(steps / (float(lesson.plans.days.mean()) * HOURS_PER_DAY * twins))),
     )
     return ResidualVecEnv(stores, lesson.base, scale, hold=hold, inputs=inputs)

@@ -81,7 +81,13 @@ class _SacStudent:
         self.settings = settings
         self.lesson = lesson
         self.env = corrected_stores(
-            lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins, inputs=settings.inputs
+            lesson,
+            settings.slots,
+            settings.scale,
+            hold=settings.hold,
+            steps=settings.steps,
+            twins=settings.twins,
+            inputs=settings.inputs,
         )
         self.model = _model(settings, self.env, lesson.seed)
         self.callback = ConvertCallback(lambda *_: True)

@@ -15,6 +15,7 @@ from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.reward import RewardWeights
 
 from .checkpoint import Checkpoint, Course
+from .curriculum import Curriculum
 
 Validate = Callable[[Actor], float]
 """Mean profit [CNY] of an actor on validation stores."""
@@ -36,6 +37,7 @@ class Lesson:
     threads: int = 1  # share the stores; they change no result
     progress: Progress | None = None
     name: str = "learned"  # what the trained actor is called
+    curriculum: Curriculum | None = None  # which stores are played when; None: all of them all the time
     shortfall: Validate | None = None  # mean attributed GMV missing to the ROI floor [CNY], on the validation stores
 
 
@@ -93,6 +95,8 @@ class Student(Protocol):
 def identity_of(settings: Any, lesson: Lesson) -> dict[str, Any]:
     """What must be the same for a training to go on: settings, seed, base controller, number of stores."""
     given = {"seed": lesson.seed, "base_actor": repr(lesson.base), "training_stores": len(lesson.stores)}
+    if lesson.curriculum is not None:
+        given["curriculum"] = repr(lesson.curriculum)
     return {**asdict(settings), **given}
 
 
