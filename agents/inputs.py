@@ -143,7 +143,9 @@ def layout_of(inputs: Inputs, base: Actor) -> Layout:
         blocks.append(_beliefs())
     if inputs.insight:
         if not isinstance(base, Insightful):
-            raise ValueError(f"agent.inputs.insight(=True) needs a base controller that shows insight, not {base.name!r}")
+            raise ValueError(
+                f"agent.inputs.insight(=True) needs a base controller that shows insight, not {base.name!r}"
+            )
         shop, item = base.insight_names
         blocks.append(Block(tuple(f"insight_{name}" for name in shop), tuple(f"insight_{name}" for name in item)))
     return Layout(tuple(blocks))

@@ -81,9 +81,7 @@ class _PpoStudent:
     def actor(self) -> ResidualActor:
         """The base controller, corrected by the means of the policy."""
         correction = self.model.policy.correction()
-        return ResidualActor(
-            self.lesson.base, correction, self.settings.scale, self.lesson.name, self.settings.inputs
-        )
+        return ResidualActor(self.lesson.base, correction, self.settings.scale, self.lesson.name, self.settings.inputs)
 
     def update(self, number: int, updates: int) -> None:
         """Collect `decisions` corrections of every slot, then learn from them in `epochs` rounds."""

@@ -26,7 +26,6 @@ from .sb3_env import FleetVecEnv, Snapshot
 from .sight import Sight
 from .training import Lesson
 
-
 _LOWEST = PAUSED + 1e-6  # the lowest action of a listing that a correction leads to; it is still advertised
 
 
@@ -203,7 +202,7 @@ class ResidualVecEnv(VecEnvWrapper):
 
     def snapshot(self) -> Snapshot:
         """All that is needed to go on from here; see `FleetVecEnv.snapshot`."""
-        own = {f"memory.{i}": part.copy() for i, part in enumerate(self._memory)}
+        own: Snapshot = {f"memory.{i}": part.copy() for i, part in enumerate(self._memory)}
         return own | {"action": self._action.copy(), "seen": self._seen.copy()} | self.venv.snapshot()
 
     def restore(self, snapshot: Snapshot) -> NDArray[np.float32]:

@@ -17,7 +17,19 @@ from merchantgym.envs.task import LOG_CHANNEL, LOG_DISCOUNT, LOG_LISTING
 
 from .counts import Counts, bids_of_last_hour, first_stock, read_counts, stock_after_sale
 from .feedback import Feedback
-from .laws import Array, Evidence, FitMemory, Goods, MarkupLaw, PredictiveLaw, Response, Task, WorthLaw, check_gains, gain
+from .laws import (
+    Array,
+    Evidence,
+    FitMemory,
+    Goods,
+    MarkupLaw,
+    PredictiveLaw,
+    Response,
+    Task,
+    WorthLaw,
+    check_gains,
+    gain,
+)
 from .laws.arrays import nowhere
 from .market_form import market_response
 from .outlook import Notes, Outlook, eve_of_plan, look_ahead, money_rate
@@ -130,9 +142,7 @@ class Predictive(Feedback):
         shop = xp.concatenate((notes.dear, level), 1)
         return shop, xp.stack((xp.clip(conversion, -_UNHEARD, None), own, notes.spare), 2)
 
-    def _begin(
-        self, view: ObservationView, counts: Counts, memory: Memory, xp: Any
-    ) -> tuple[Notes, Counts, FitMemory]:
+    def _begin(self, view: ObservationView, counts: Counts, memory: Memory, xp: Any) -> tuple[Notes, Counts, FitMemory]:
         """The memory in its parts; in rows that have not acted yet, what last week's report tells."""
         notes = Notes(*memory[:_NOTES])
         new = notes.hour == 0.0
