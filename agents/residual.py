@@ -210,7 +210,7 @@ class ResidualVecEnv(VecEnvWrapper):
 
     def snapshot(self) -> Snapshot:
         """All that is needed to go on from here; see `FleetVecEnv.snapshot`."""
-        own = {f"memory.{i}": part.copy() for i, part in enumerate(self._memory)}
+        own: Snapshot = {f"memory.{i}": part.copy() for i, part in enumerate(self._memory)}
         return own | {"action": self._action.copy(), "seen": self._seen.copy()} | self.venv.snapshot()
 
     def restore(self, snapshot: Snapshot) -> NDArray[np.float32]:

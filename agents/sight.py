@@ -53,12 +53,17 @@ class Sight:
             seen.append(believed.features())
         if self.inputs.insight:
             seen.append(rows(*cast(Insightful, self.base).insight(own)))
-        return action, np.concatenate(seen, axis=1, dtype=np.float32), (*own, *beliefs)
+        return action, policy_input(*seen), (*own, *beliefs)
 
     def parts(self, memory: Memory) -> tuple[Memory, Memory]:
         """The base's memory and perception's."""
         own = len(memory) - (_BELIEFS if self.inputs.beliefs else 0)
         return memory[:own], memory[own:]
+
+
+def policy_input(*blocks: NDArray[Any]) -> NDArray[np.float32]:
+    """Blocks (n, ...) of a policy's input side by side; by default the observation and the base's action."""
+    return np.concatenate(blocks, axis=1, dtype=np.float32)
 
 
 def rows(shop: Any, items: Any, xp: Any = np) -> Any:
