@@ -5,7 +5,7 @@ correction is held for `hold` hours in training, because half of all orders come
 in groups of twins that play the same store with the same chance, so that an advantage is judged against twins who
 differ in nothing but what was decided.
 
-Settings add memory (`recurrent`), noise that persists (`exploration`) and a floor on the return on ad spend (`floor`).
+Settings add memory (`memory`), noise that persists (`exploration`) and a floor on the return on ad spend (`floor`).
 """
 
 from typing import Any

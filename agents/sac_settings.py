@@ -20,16 +20,16 @@ class SacSettings:
     hold: int = 24  # [hours] a correction is held in training
     decisions: int = 4  # corrections of a slot between updates
     gradient_steps: int = 16  # per update
-    critic_first: int = 14  # updates in which only the critic learns
+    critic_first: int = 12  # updates in which only the critic learns
     replay: int = 32_768  # corrections remembered
     batch: int = 1024
     learning_rate: float = 1e-3  # falls linearly to a fiftieth
     actor_rate: float = 0.1  # share of the learning rate that is the actor's
     gamma: float = 0.999  # discount per correction
     tau: float = 0.01  # share of the critic that its target takes over in a step
-    exploration: float = 0.2  # [corrections] spread of actions at whose entropy the temperature holds the policy
+    exploration: float = 0.5  # [corrections] spread of actions at whose entropy the temperature holds the policy
     temperature: float = 0.01  # weight of entropy at the start
-    scale: float = 1.0  # largest correction of an action
+    scale: float = 0.25  # largest correction of an action
     width: int = 48  # of every hidden layer
     evaluations: int = 8  # validations, and checkpoints
 
