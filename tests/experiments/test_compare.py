@@ -144,7 +144,7 @@ def test_a_controller_is_exported_and_evaluated(here: Path, capsys: pytest.Captu
     for executor, run in (("pid", "original"), (str(bundle), "served")):
         assert cli.main(["evaluate", f"executor={executor}", f"run={run}", "tracking.enabled=false", *shared]) == 0
     rows = [json.loads((here / f"outputs/{run}/evaluation.json").read_text())[0] for run in ("original", "served")]
-    assert rows[0]["profit"] == rows[1]["profit"]
+    assert rows[0]["profit_mean"] == rows[1]["profit_mean"]
     assert rows[1]["kind"] == "controller"
 
 
