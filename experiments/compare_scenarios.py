@@ -7,18 +7,19 @@ import pandas as pd
 
 from .comparison import Comparison, learn_all
 from .learning import Learned
+from .markdown import note_of
 from .provenance import command
 from .ranking import Cell, Ranking, Summary, rank
 from .ranking_plots import draw_ranking
-from .ranking_report import SceneReport, markdown, note_of, print_ranking, write_json
+from .ranking_report import SceneReport, markdown, print_ranking, write_json
 from .scenario_scores import ScoredScenario, score_scenario
 from .setting import Setting, open_tracker, progress_bars
 from .statistics import Interval
 from .tracking import Tracker
 from .whole_file import write_whole
 
-PAGE = "controllers"
-"""Name of the page and of its picture."""
+PAGE, PAGE_LEARNED = "controllers", "generalisation"
+"""Name of the page and of its picture; with learned executors among the ranked."""
 
 
 def rank_over_scenarios(setting: Setting, comparison: Comparison) -> None:

@@ -100,15 +100,37 @@ def _scenarios(setting: Setting) -> tuple[Setting, ...]:
         return ()
     if entry != EVERY_SCENARIO and not isinstance(entry, list):
         raise ValueError(f"scenarios(={entry!r}) must be a list such as [steady, headline], {EVERY_SCENARIO}, or null")
+    further = _further_scenarios(setting.config["further_scenarios"])
     names = in_order(scenario_names()) if entry == EVERY_SCENARIO else entry
-    check_names("scenarios", names, scenario_names())
+    check_names("scenarios", [*names, *further], (*scenario_names(), *further))
     written = scenario_mapping(own) if own in scenario_names() else setting.config["scenario"]
     changed = {name: value for name, value in setting.config["scenario"].items() if written.get(name) != value}
-    return tuple(_in_scenario(setting, name, changed) for name in names)
+    mappings = [scenario_mapping(name) | changed for name in names]
+    mappings += [scenario_mapping(other["of"]) | changed | other["with"] | {"name": key} for key, other in further.items()]
+    return tuple(_in_scenario(setting, mapping) for mapping in mappings)
 
 
-def _in_scenario(setting: Setting, name: str, changed: Mapping[str, Any]) -> Setting:
-    mapping = {**scenario_mapping(name), **changed}
+def _further_scenarios(entries: Any) -> dict[str, dict[str, Any]]:
+    """Scenarios that are another with some fields changed. Raises: ValueError: names the entry that is not allowed."""
+    example = "{headline_k4: {of: headline, with: {listings: 4}}}"
+    if entries is None:
+        return {}
+    if not isinstance(entries, Mapping):
+        raise ValueError(f"further_scenarios(={entries!r}) must be a mapping such as {example}, or null")
+    for name, other in entries.items():
+        where = f"further_scenarios.{name}"
+        if name in scenario_names():
+            raise ValueError(f"{where} has the name of a scenario in conf/scenario; choose another")
+        if not isinstance(other, Mapping) or set(other) != {"of", "with"} or not isinstance(other["with"], Mapping):
+            raise ValueError(f"{where}(={other!r}) must have `of`, a scenario, and `with`, its changes: {example}")
+        check_names(f"{where}.of", [other["of"]], scenario_names())
+        if "name" in other["with"]:
+            raise ValueError(f"{where}.with must not have a name: it is {name}")
+    return {str(name): dict(other) for name, other in entries.items()}
+
+
+def _in_scenario(setting: Setting, mapping: dict[str, Any]) -> Setting:
+    name = mapping["name"]
     try:
         scenario = scenario_from_mapping(mapping).model_copy(update={"hosting": setting.scenario.hosting})
     except ValueError as error:

@@ -16,11 +16,10 @@ from merchantgym.envs.scenario import load_scenario
 from merchantgym.experiments.plots import FIXED, colours
 from merchantgym.experiments.ranking import Ranking
 from merchantgym.experiments.ranking_plots import draw_ranking
+from merchantgym.experiments.markdown import NOTE, note_of
 from merchantgym.experiments.ranking_report import (
-    NOTE,
     SceneReport,
     markdown,
-    note_of,
     print_ranking,
     write_json,
 )
