@@ -17,13 +17,15 @@ from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.population import Population, open_catalogue
 from merchantgym.envs.scenario import scenario_from_mapping, scenario_mapping, scenario_names
 
-from .learning import Learned, TrainingJob, learn, read_job, settings_of
+from .learning import Learned, TrainingJob, read_job, settings_of
 from .scenarios import in_order
 from .setting import Setting, check_names, controller
 from .table import OPEN_LOOP
 
 EVERY_SCENARIO = "all"
 EVERY_CONTROLLER = "controllers"
+STUDIES = ("learned", "ablation")
+"""Studies of learned executors."""
 _CHANCE = "random"
 
 
@@ -38,7 +40,8 @@ class Comparison:
     shop: OpenStores | None  # the merchant's own shop in several markets
     scenarios: tuple[Setting, ...]  # one a scenario of a ranking; empty: only the scenario of the run
     bound_stores: int  # stores whose upper bound a ranking finds, 0 none
-    folder: Path | None  # where a ranking's page goes besides the run's folder
+    folder: Path | None  # where the page of a ranking or a study goes besides the run's folder
+    study: str | None  # of `STUDIES`, instead of a table or a ranking
 
 
 def read_comparison(setting: Setting) -> Comparison:
@@ -60,17 +63,12 @@ def read_comparison(setting: Setting) -> Comparison:
         executors=executors,
         stores=stores,
         job=read_job(setting, {name: settings_of(setting, name) for name in executors if name in LEARNERS}),
-        shop=None if scenarios else _open_shop(setting),
+        shop=None if scenarios or config["study"] is not None else _open_shop(setting),
         scenarios=scenarios,
         bound_stores=_bound_stores(config, stores),
         folder=None if config["folder"] is None else Path(str(config["folder"])),
+        study=_study(config),
     )
-
-
-def learn_all(setting: Setting, comparison: Comparison, bars: Progress) -> dict[str, list[Learned]]:
-    """Train what must be trained: executor -> one a training seed."""
-    names = [name for name in comparison.executors if name in LEARNERS]
-    return {name: learn(setting, comparison.job, name, bars) for name in names}
 
 
 def actors_of(setting: Setting, executor: str, learned: Mapping[str, Sequence[Learned]]) -> list[Actor]:
@@ -83,6 +81,16 @@ def actors_of(setting: Setting, executor: str, learned: Mapping[str, Sequence[Le
 def advance(bars: Progress, task: TaskID, done: int, work: int) -> None:
     """Move a bar."""
     bars.update(task, completed=done, total=work)
+
+
+def _study(config: Mapping[str, Any]) -> str | None:
+    study = config["study"]
+    if study is None:
+        return None
+    check_names("study", [study], STUDIES)
+    if config["scenarios"] is not None:
+        raise ValueError(f"study(={study!r}) is of one scenario, and scenarios(={config['scenarios']!r}) must be null")
+    return str(study)
 
 
 def _executors(entry: Any) -> tuple[str, ...]:
@@ -107,7 +115,9 @@ def _scenarios(setting: Setting) -> tuple[Setting, ...]:
     written = scenario_mapping(own) if own in scenario_names() else setting.config["scenario"]
     changed = {name: value for name, value in setting.config["scenario"].items() if written.get(name) != value}
     mappings = [scenario_mapping(name) | changed for name in names]
-    mappings += [scenario_mapping(other["of"]) | changed | other["with"] | {"name": key} for key, other in further.items()]
+    mappings += [
+        scenario_mapping(other["of"]) | changed | other["with"] | {"name": key} for key, other in further.items()
+    ]
     return tuple(_in_scenario(setting, mapping) for mapping in mappings)
 
 

@@ -65,6 +65,9 @@ def markdown(
     pictures: Mapping[str, str],
     command: str,
     note: str = "",
+    *,
+    title: str = "Controllers: who wins where",
+    sections: Mapping[str, str] | None = None,
 ) -> str:
     """The page.
 
@@ -74,11 +77,14 @@ def markdown(
         pictures: planner -> name of its picture beside the page.
         command: that made it.
         note: what people wrote about it.
+        title: of the page.
+        sections: planner -> what else is told before its ranking over all scenarios.
     """
-    parts = [_introduction(rankings, scenes, command)]
+    parts = [f"# {title}\n", _introduction(rankings, scenes, command)]
     for ranking in rankings:
         if len(rankings) > 1:
             parts.append(f"# Plans of `{ranking.planner}`\n")
+        parts += [sections[ranking.planner]] if sections and ranking.planner in sections else []
         parts.append(f"![Uplift by scenario, mean rank and performance profiles]({pictures[ranking.planner]})\n")
         parts.append("## Over all scenarios\n")
         lines = [_summary_line(ranking, i, "**") for i in range(len(ranking.summaries))]
@@ -106,7 +112,6 @@ def _introduction(rankings: Sequence[Ranking], scenes: Mapping[str, Sequence[Sce
     planners = " and ".join(f"`{ranking.planner}`" for ranking in rankings)
     bound = f" The upper bound is known of the first {first.bounded} of them." if first.bounded else ""
     return (
-        "# Controllers: who wins where\n\n"
         f"Written by `{command}`.\n\n"
         f"{len(first.summaries)} executors carry out the plans of {planners}, {' or '.join(map(str, days))} days long, "
         f"on the same {first.stores} held-out stores of each of {len(first.scenarios)} [scenarios](scenarios.md), "

@@ -12,7 +12,7 @@ import numpy as np
 from rich.progress import Progress
 
 from ..comparison import Comparison
-from ..learning import Training, train_all
+from ..learning import Training, learned_of, train_all
 from ..markdown import note_of
 from ..parts import Parts
 from ..provenance import command
@@ -71,11 +71,14 @@ def _score(
     jobs = [replace(comparison.job, settings={learner: one.settings}) for one in variants]
     seeds = range(comparison.job.seeds)
     trainings = [
-        Training(one.setting, job, learner, seed, label=f"{one.label}, seed {seed}")
+        Training(one.setting, job, learner, seed, variant=one.label)
         for one, job in zip(variants, jobs, strict=True)
         for seed in seeds
     ]
-    trained = train_all(trainings, setting.threads, bars)
+    trained = [
+        learned_of(training, one, {})
+        for training, one in zip(trainings, train_all(trainings, setting.threads, bars), strict=True)
+    ]
     parts, scored = Parts(setting.output / PARTS), []
     for place, (one, job) in enumerate(zip(variants, jobs, strict=True)):
         learned = {learner: trained[place * len(seeds) : (place + 1) * len(seeds)]}

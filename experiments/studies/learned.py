@@ -7,8 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from ..comparison import Comparison, learn_all
-from ..learning import Learned
+from ..comparison import Comparison
+from ..learning import Learned, learn
 from ..markdown import note_of
 from ..provenance import command
 from ..scenario_scores import ScoredScenario, score_scenario
@@ -34,7 +34,7 @@ def study_learned(setting: Setting, comparison: Comparison) -> None:
     check(comparison)
     with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
-            learned = learn_all(setting, comparison, bars)
+            learned = learn(setting, comparison.job, bars)
             scored = score_scenario(setting, comparison, learned, bars)
         (planner,) = comparison.planners
         study = build(setting, comparison, scored.results[planner], learned)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -63,7 +64,7 @@ def draw_seeds(ax: Axes, one: Gain, place: int, colour: str) -> None:
     if one.seeds > 1 and one.gain.mean:
         percent = 100.0 * one.share.mean / one.gain.mean
         at = [percent * each for each in one.by_seed]
-        ring = {"markerfacecolor": "white", "markeredgewidth": 0.9, "markersize": 3.6, "linestyle": ""}
+        ring: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9, "markersize": 3.6, "linestyle": ""}
         ax.plot(at, [place + 0.27] * len(at), "o", color=colour, zorder=4, **ring)
 
 

@@ -35,7 +35,7 @@ class LearnedStudy:
     @property
     def stores(self) -> int:
         """Held-out stores."""
-        return self.results[0].profit.shape[1]
+        return int(self.results[0].profit.shape[1])
 
 
 def headline(study: LearnedStudy) -> str:

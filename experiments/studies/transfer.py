@@ -96,10 +96,9 @@ def draw_transfer(found: Transfer, path: Path) -> None:
                 ax.axhspan(place - 0.5, place + 0.5, color="#f3f3f1", zorder=0)
             for gain, offset in zip(gains, offsets, strict=True):
                 draw_interval(ax, gain.share, place + offset, colour[gain.executor], "o")
-                ax.annotate(
-                    SIGNS[gain.mark], (100 * gain.share.high, place + offset), (5, 0), textcoords="offset points", va="center",
-                    color=colour[gain.executor], fontsize=8.5,
-                )  # fmt: skip
+                at = (100 * gain.share.high, place + offset)
+                style: dict[str, Any] = {"va": "center", "color": colour[gain.executor], "fontsize": 8.5}
+                ax.annotate(SIGNS[gain.mark], at, (5, 0), textcoords="offset points", **style)
         labels = [f"{name}\n(against {gains[0].over})" for name, gains in found.gains.items()]
         ax.set_yticks(range(rows), labels)
         ax.set_ylim(rows - 0.5, -0.5)
