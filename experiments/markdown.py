@@ -12,7 +12,8 @@ _WORDS = (
     "what changes",
     "scenario",
     "best controller",
-)  # heads of columns that hold words, set to the left
+    "starts from",
+)  # heads of columns of words
 
 
 def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -58,7 +58,8 @@ def headline(study: LearnedStudy) -> str:
         )
     ahead = [each for each in first.by_seed if each > 0.0]
     if first.seeds > 1:
-        text += f" {_count(len(ahead)).capitalize()} of its {_count(first.seeds)} trainings came out ahead"
+        number = _count(len(ahead)).capitalize() if ahead else "None"
+        text += f" {number} of its {_count(first.seeds)} trainings came out ahead"
         text += f" (from {min(first.by_seed):+,.0f} to {max(first.by_seed):+,.0f} CNY)."
     return text
 
@@ -137,7 +138,7 @@ def _costs(study: LearnedStudy) -> tuple[list[str], list[list[str]]]:
         minutes = f"{one.cost[-1]:.1f}" if one.cost[-1] == one.cost[-1] else ""
         best = sorted(one.profit.max(axis=1))[len(one.profit) // 2]
         start = f"{float(one.profit[:, 0].mean()):,.0f}"
-        lines.append([name, study.bases[name], f"{one.steps[-1] / 1e6:.2f}M", minutes, start, f"{best:,.0f}"])
+        lines.append([name, study.bases[name], f"{one.steps[-1]:,.0f}", minutes, start, f"{best:,.0f}"])
     return heads, lines
 
 

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.scenario import load_scenario
+from merchantgym.experiments.markdown import NOTE, note_of
 from merchantgym.experiments.plots import FIXED, colours
 from merchantgym.experiments.ranking import Ranking
 from merchantgym.experiments.ranking_plots import draw_ranking
-from merchantgym.experiments.markdown import NOTE, note_of
 from merchantgym.experiments.ranking_report import (
     SceneReport,
     markdown,
