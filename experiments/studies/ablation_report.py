@@ -87,7 +87,8 @@ def draw(study: Ablation, path: Path) -> None:
                 draw_interval(right, cost, place, ink, marker)
             else:
                 text = "another market" if other else "the whole"
-                right.text(0.0, place, f" {text}", color=GREY, va="center", fontsize=8.5, style="italic")
+                centre = {"transform": right.get_yaxis_transform(), "ha": "center", "va": "center"}
+                right.text(0.5, place, text, color=GREY, fontsize=8.5, style="italic", **centre)
         for ax in (left, right):
             _tidy(ax)
         left.axhspan(-0.5, 0.5, color="#f3f3f1", zorder=0)
