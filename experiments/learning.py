@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
@@ -17,9 +17,12 @@ from rich.progress import Progress
 from merchantgym.agents.planners import PLANNERS
 from merchantgym.agents.registry import LEARNERS
 from merchantgym.agents.settings import settings_from_mapping
-from merchantgym.agents.training import Lesson, Settings, Trained
+from merchantgym.agents.training import Lesson, Settings, Trained, Validate
 from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
+from merchantgym.envs.opening import OpenStores
+from merchantgym.envs.plan import PlanArrays
+from merchantgym.envs.population import Population, Split
 from merchantgym.envs.rollout import rollout
 
 from .plots import Curve
@@ -181,31 +184,48 @@ def _names() -> str:
 
 def _train(training: Training, threads: int, report: Report) -> Trained:
     """One training from its stores to its best policy."""
-    setting, job, name = training.setting, training.job, training.name
-    opened = setting.population.open("train", job.stores, threads=threads)
-    held = setting.population.open("validation", job.validation_stores, threads=threads)
-    _, plans = write_plans(job.planner, opened)
-    _, held_plans = write_plans(job.planner, held)
+    setting, job = training.setting, training.job
+    held, held_plans = _opened(setting.population, "validation", job.validation_stores, job.planner, threads)
     run_seed = setting.run_seed(VALIDATION_RUN)
 
     def validate(actor: Actor) -> float:
         return float(rollout(actor, held, held_plans, run_seed, threads=threads).profit.mean())
 
-    settings = job.settings[name]
     clock = TrainingClock(training.folder, validate, report)
-    lesson = Lesson(
-        base=base_of(setting, settings),
+    lesson = lesson_of(training, training.folder, clock.validate, clock.progress, threads)
+    return LEARNERS[training.name].train(job.settings[training.name], lesson)
+
+
+def lesson_of(training: Training, folder: Path, validate: Validate, report: Report, threads: int) -> Lesson:
+    """All that a training is given besides its settings.
+
+    Args:
+        folder: for its files.
+        validate: judges its policies.
+    """
+    setting, job = training.setting, training.job
+    opened, plans = _opened(setting.population, "train", job.stores, job.planner, threads)
+    return Lesson(
+        base=base_of(setting, job.settings[training.name]),
         stores=opened,
         plans=plans,
         seed=setting.run_seed(TRAINING_RUN) + training.seed,
-        folder=training.folder,
-        validate=clock.validate,
+        folder=folder,
+        validate=validate,
         reward=setting.reward,
         threads=threads,
-        progress=clock.progress,
-        name=name,
+        progress=report,
+        name=training.name,
     )
-    return LEARNERS[name].train(settings, lesson)
+
+
+@lru_cache(maxsize=2)
+def _opened(
+    population: Population, split: Split, count: int, planner: str, threads: int
+) -> tuple[OpenStores, PlanArrays]:
+    """Stores and their plans; a process that carries out several trainings opens them once."""
+    opened = population.open(split, count, threads=threads)
+    return opened, write_plans(planner, opened)[1]
 
 
 def _train_apart(training: Training, place: int, threads: int, queue: Any) -> Trained:
@@ -245,8 +265,7 @@ def _side_by_side(
 
 def baselines_of(setting: Setting, job: TrainingJob) -> dict[str, float]:
     """Mean profit of the controllers on the validation stores: the lines that a learning curve is read against."""
-    held = setting.population.open("validation", job.validation_stores, threads=setting.threads)
-    _, plans = write_plans(job.planner, held)
+    held, plans = _opened(setting.population, "validation", job.validation_stores, job.planner, setting.threads)
     seed = setting.run_seed(VALIDATION_RUN)
     names = [name for name in CONTROLLERS if name in setting.config["controllers"] and name != "random"]
     return {
