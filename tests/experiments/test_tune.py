@@ -21,7 +21,7 @@ from PIL import Image
 
 from merchantgym.controllers import make_controller
 from merchantgym.envs.population import Population
-from merchantgym.experiments import cli, tuning_workers
+from merchantgym.experiments import cli, tuning_subjects, tuning_workers
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = (
@@ -219,8 +219,6 @@ def test_a_trial_far_behind_stops_early(here: Path) -> None:
 def test_gains_that_exclude_each_other_are_counted_and_reported(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from merchantgym.experiments import tuning_search
-
     calls = count()
 
     def picky(name: str, gains: Any = None) -> Any:
@@ -228,7 +226,7 @@ def test_gains_that_exclude_each_other_are_counted_and_reported(
             raise ValueError(f"high(={gains['high']}) must be more than low today")
         return make_controller(name, gains)
 
-    monkeypatch.setattr(tuning_search, "make_controller", picky)
+    monkeypatch.setattr(tuning_subjects, "make_controller", picky)
     report = tune("executors=[pid]", "trials=6")
     [one] = report["controllers"]
     assert len(one["impossible"]) >= 2

@@ -1,27 +1,23 @@
 """The studies from one command, with a learner that only has to add what it is told: what they write and refuse."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from merchantgym.agents import registry
-from merchantgym.agents.registry import Learner
-from merchantgym.agents.training import Lesson, Trained
-from merchantgym.envs.actor import Actor
-from merchantgym.experiments import cli, learning, scenario_scores
+from merchantgym.experiments import cli, scenario_scores
+
+from ..pupil import CONFIGURED, enrol
 
 SMALL = (
     "stores=6",
     "training={stores: 4, validation_stores: 4, seeds: 2, planner: rule}",
     "executors=[open_loop,pid,pupil]",
-    "+agents.pupil={name: pupil, base: pid, raised: 0.02}",
+    CONFIGURED,
     "scenario.days=1",
     "progress=false",
     "threads=1",
@@ -29,62 +25,14 @@ SMALL = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Of a learner that has nothing to learn."""
-
-    base: str = "pid"
-    gains: Mapping[str, float] = field(default_factory=dict)
-    raised: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.raised <= 1.0:
-            raise ValueError(f"agent.raised(={self.raised!r}) must be a number in [0, 1]")
-
-
-@dataclass(frozen=True)
-class Raised:
-    """The base, with all bids raised."""
-
-    kind: ClassVar[Any] = "learned"
-    base: Actor
-    by: float
-    name: str = "pupil"
-
-    def init(self, plans: Any, n: int) -> Any:
-        return self.base.init(plans, n)
-
-    def act(self, observation: Any, memory: Any) -> Any:
-        action, memory = self.base.act(observation, memory)
-        return np.clip(action + self.by, -1.0, 1.0), memory
-
-
 @pytest.fixture
 def lessons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """An empty working directory and a pupil among the learners; the folders of its trainings as they are begun."""
-    taught: list[Path] = []
-
-    def train(settings: Settings, lesson: Lesson) -> Trained:
-        taught.append(lesson.folder)
-        by = settings.raised * (1 + lesson.seed % 2)
-        steps = np.array([0, 100])
-        profit = []
-        for done, share in zip(steps, (0.0, 1.0), strict=True):
-            if lesson.progress is not None:
-                lesson.progress(int(done), 100)
-            profit.append(lesson.validate(Raised(lesson.base, share * by)))
-        lesson.folder.mkdir(parents=True, exist_ok=True)
-        (lesson.folder / "policy.pt").write_text(repr(settings))
-        return Trained(Raised(lesson.base, by), steps, np.array(profit))
-
-    pupil = Learner(Settings, train, lambda folder, base: Raised(base, 0.0))
-    monkeypatch.setitem(registry.LEARNERS, "pupil", pupil)  # type: ignore[arg-type]
-    monkeypatch.setattr(learning, "CONTROLLERS", {"open_loop": None, "pid": None})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["merchantgym"])
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("MERCHANTGYM_TRACEBACK", raising=False)
-    return taught
+    return enrol(monkeypatch)
 
 
 @pytest.fixture
