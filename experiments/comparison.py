@@ -1,7 +1,7 @@
 """What a comparison compares: its configuration, checked, and the executors to be scored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.catalogue import read_catalogue
 from merchantgym.envs.opening import OpenStores
-from merchantgym.envs.population import Population, open_catalogue
-from merchantgym.envs.scenario import scenario_from_mapping, scenario_mapping, scenario_names
+from merchantgym.envs.population import open_catalogue
+from merchantgym.envs.scenario import scenario_names
 
 from .learning import Learned, TrainingJob, read_job, settings_of
 from .scenarios import in_order
-from .setting import Setting, check_names, controller
+from .setting import Setting, check_names, controller, settings_in
 from .table import OPEN_LOOP
 
 EVERY_SCENARIO = "all"
@@ -104,7 +104,7 @@ def _executors(entry: Any) -> tuple[str, ...]:
 
 def _scenarios(setting: Setting) -> tuple[Setting, ...]:
     """One setting a scenario to be ranked over; what the run changes in its own scenario it changes in all."""
-    entry, own = setting.config["scenarios"], setting.scenario.name
+    entry = setting.config["scenarios"]
     if entry is None:
         return ()
     if entry != EVERY_SCENARIO and not isinstance(entry, list):
@@ -112,13 +112,7 @@ def _scenarios(setting: Setting) -> tuple[Setting, ...]:
     further = _further_scenarios(setting.config["further_scenarios"])
     names = in_order(scenario_names()) if entry == EVERY_SCENARIO else entry
     check_names("scenarios", [*names, *further], (*scenario_names(), *further))
-    written = scenario_mapping(own) if own in scenario_names() else setting.config["scenario"]
-    changed = {name: value for name, value in setting.config["scenario"].items() if written.get(name) != value}
-    mappings = [scenario_mapping(name) | changed for name in names]
-    mappings += [
-        scenario_mapping(other["of"]) | changed | other["with"] | {"name": key} for key, other in further.items()
-    ]
-    return tuple(_in_scenario(setting, mapping) for mapping in mappings)
+    return settings_in(setting, names, further)
 
 
 def _further_scenarios(entries: Any) -> dict[str, dict[str, Any]]:
@@ -138,20 +132,6 @@ def _further_scenarios(entries: Any) -> dict[str, dict[str, Any]]:
         if "name" in other["with"]:
             raise ValueError(f"{where}.with must not have a name: it is {name}")
     return {str(name): dict(other) for name, other in entries.items()}
-
-
-def _in_scenario(setting: Setting, mapping: dict[str, Any]) -> Setting:
-    name = mapping["name"]
-    try:
-        scenario = scenario_from_mapping(mapping).model_copy(update={"hosting": setting.scenario.hosting})
-    except ValueError as error:
-        raise ValueError(f"scenario {name}: {error}") from None
-    return replace(
-        setting,
-        scenario=scenario,
-        population=Population(scenario, setting.population.seed, setting.market),
-        config={**setting.config, "scenario": mapping},
-    )
 
 
 def _bound_stores(config: Mapping[str, Any], stores: int) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
@@ -14,19 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from merchantgym.agents.planners import PLANNERS
 from merchantgym.agents.registry import LEARNERS
 from merchantgym.agents.settings import settings_from_mapping
-from merchantgym.agents.training import Lesson, Settings, Trained, Validate
+from merchantgym.agents.training import Lesson, Settings, Trained
 from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
-from merchantgym.envs.opening import OpenStores
-from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.population import Population, Split
 from merchantgym.envs.rollout import rollout
 
+from .lessons import Schooling, open_lesson, opened, read_schooling
 from .plots import Curve
-from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, check_names, controller, write_plans
+from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, controller
 from .statistics import Floats
 from .training_clock import TrainingClock, cpu_minutes
 
@@ -35,13 +32,16 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained, on whose plans, and on which stores."""
+    """What is trained, how many times, and on which stores."""
 
-    planner: str
-    stores: int
-    validation_stores: int
+    schooling: Schooling
     seeds: int
     settings: Mapping[str, Settings]  # of every learner to be trained, by its name
+
+    @property
+    def planner(self) -> str:
+        """Whose plans are executed."""
+        return self.schooling.planner
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,18 +79,10 @@ class Learned:
 
 def read_job(setting: Setting, settings: Mapping[str, Settings]) -> TrainingJob:
     """Check how learners are to be trained. Raises: ValueError: names the entry, its value and what is allowed."""
-    entry = setting.config["training"]
-    check_names("training.planner", [entry["planner"]], tuple(PLANNERS))
-    for name, least in (("stores", 1), ("validation_stores", 2), ("seeds", 1)):
-        if int(entry[name]) < least:
-            raise ValueError(f"training.{name}(={entry[name]}) must be >= {least}")
-    return TrainingJob(
-        planner=str(entry["planner"]),
-        stores=int(entry["stores"]),
-        validation_stores=int(entry["validation_stores"]),
-        seeds=int(entry["seeds"]),
-        settings=settings,
-    )
+    schooling, seeds = read_schooling(setting), int(setting.config["training"]["seeds"])
+    if seeds < 1:
+        raise ValueError(f"training.seeds(={seeds}) must be >= 1")
+    return TrainingJob(schooling, seeds, settings)
 
 
 def settings_of(setting: Setting, name: str) -> Settings:
@@ -184,48 +176,24 @@ def _names() -> str:
 
 def _train(training: Training, threads: int, report: Report) -> Trained:
     """One training from its stores to its best policy."""
+    lesson = lesson_of(training, threads)
+    clock = TrainingClock(training.folder, lesson.validate, report)
+    timed = replace(lesson, validate=clock.validate, progress=clock.progress)
+    return LEARNERS[training.name].train(training.job.settings[training.name], timed)
+
+
+def lesson_of(training: Training, threads: int) -> Lesson:
+    """All that a training is given besides its settings."""
     setting, job = training.setting, training.job
-    held, held_plans = _opened(setting.population, "validation", job.validation_stores, job.planner, threads)
-    run_seed = setting.run_seed(VALIDATION_RUN)
-
-    def validate(actor: Actor) -> float:
-        return float(rollout(actor, held, held_plans, run_seed, threads=threads).profit.mean())
-
-    clock = TrainingClock(training.folder, validate, report)
-    lesson = lesson_of(training, training.folder, clock.validate, clock.progress, threads)
-    return LEARNERS[training.name].train(job.settings[training.name], lesson)
-
-
-def lesson_of(training: Training, folder: Path, validate: Validate, report: Report, threads: int) -> Lesson:
-    """All that a training is given besides its settings.
-
-    Args:
-        folder: for its files.
-        validate: judges its policies.
-    """
-    setting, job = training.setting, training.job
-    opened, plans = _opened(setting.population, "train", job.stores, job.planner, threads)
-    return Lesson(
-        base=base_of(setting, job.settings[training.name]),
-        stores=opened,
-        plans=plans,
+    return open_lesson(
+        setting,
+        job.schooling,
+        base_of(setting, job.settings[training.name]),
         seed=setting.run_seed(TRAINING_RUN) + training.seed,
-        folder=folder,
-        validate=validate,
-        reward=setting.reward,
+        folder=training.folder,
         threads=threads,
-        progress=report,
         name=training.name,
     )
-
-
-@lru_cache(maxsize=2)
-def _opened(
-    population: Population, split: Split, count: int, planner: str, threads: int
-) -> tuple[OpenStores, PlanArrays]:
-    """Stores and their plans; a process that carries out several trainings opens them once."""
-    opened = population.open(split, count, threads=threads)
-    return opened, write_plans(planner, opened)[1]
 
 
 def _train_apart(training: Training, place: int, threads: int, queue: Any) -> Trained:
@@ -265,7 +233,9 @@ def _side_by_side(
 
 def baselines_of(setting: Setting, job: TrainingJob) -> dict[str, float]:
     """Mean profit of the controllers on the validation stores: the lines that a learning curve is read against."""
-    held, plans = _opened(setting.population, "validation", job.validation_stores, job.planner, setting.threads)
+    held, plans = opened(
+        setting.population, "validation", job.schooling.validation_stores, job.planner, setting.threads
+    )
     seed = setting.run_seed(VALIDATION_RUN)
     names = [name for name in CONTROLLERS if name in setting.config["controllers"] and name != "random"]
     return {

@@ -14,6 +14,7 @@ from merchantgym.envs.scenario import load_scenario, scenario_names
 from merchantgym.envs.store import HOURS_PER_DAY
 
 from .learning import TrainingJob, read_settings
+from .lessons import Schooling
 from .setting import FRESH_RUN, TUNING_RUN, Setting, check_names
 from .tuning_gains import starting_gains, tunable
 from .tuning_ground import Ground, open_ground
@@ -157,7 +158,7 @@ def _subject(setting: Setting, name: str) -> Subject:
     stores = config["lessons"]
     if type(stores) is not int or stores < 1:
         raise ValueError(f"lessons(={stores!r}) must be a whole number >= 1")
-    job = TrainingJob(str(config["planner"]), stores, 2, 1, {name: settings})
+    job = TrainingJob(Schooling(str(config["planner"]), stores, validation_stores=2), 1, {name: settings})
     return LearnerSubject(name, setting, job, entries)
 
 

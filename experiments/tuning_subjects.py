@@ -132,7 +132,7 @@ class LearnerSubject:
     def identity(self) -> Mapping[str, Any]:
         """The settings that are not searched, and the stores of the training."""
         fixed = {name: value for name, value in self.entries.items() if name not in self.ranges}
-        return {"settings": fixed, "training_stores": self.job.stores}
+        return {"settings": fixed, "training_stores": self.job.schooling.stores}
 
     def run(self, gains: Mapping[str, float], ground: Ground, tell: Tell) -> None:
         """As `Subject.run`."""
@@ -157,7 +157,9 @@ class LearnerSubject:
         job = replace(self.job, settings={self.name: settings})
         training = Training(self.setting, job, self.name, seed)
         with TemporaryDirectory() as folder:  # a trial that is cut off is given up, not gone on with
-            lesson = lesson_of(training, Path(folder), judge.validate, judge.progress, threads=1)
+            lesson = replace(
+                lesson_of(training, 1), folder=Path(folder), validate=judge.validate, progress=judge.progress
+            )
             return LEARNERS[self.name].train(settings, lesson)
 
 

@@ -105,7 +105,7 @@ def build(setting: Setting, comparison: Comparison, learner: str, scored: Sequen
         learner=learner,
         scenario=setting.scenario,
         planner=comparison.planners[0],
-        training_stores=comparison.job.stores,
+        training_stores=comparison.job.schooling.stores,
         gains=[replace(one, p=float(p)) for one, p in zip(gains, holm(raw), strict=True)],
         costs=costs,
         profits=[one.learned.mean_profit for one in scored],

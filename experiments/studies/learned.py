@@ -71,8 +71,8 @@ def build(
     return LearnedStudy(
         scenario=setting.scenario,
         planner=comparison.planners[0],
-        training_stores=comparison.job.stores,
-        validation_stores=comparison.job.validation_stores,
+        training_stores=comparison.job.schooling.stores,
+        validation_stores=comparison.job.schooling.validation_stores,
         results=results,
         best=best.executor,
         learned=gains_over(best, taught, setting.seed),
