@@ -21,7 +21,8 @@ from PIL import Image
 
 from merchantgym.controllers import make_controller
 from merchantgym.envs.population import Population
-from merchantgym.experiments import cli, tuning_subjects, tuning_workers
+from merchantgym.experiments import cli, tuning_workers
+from merchantgym.experiments.tuning_subjects import ControllerSubject
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = (
@@ -221,12 +222,13 @@ def test_gains_that_exclude_each_other_are_counted_and_reported(
 ) -> None:
     calls = count()
 
-    def picky(name: str, gains: Any = None) -> Any:
+    def picky(self: ControllerSubject, gains: Any, ground: Any, tell: Any) -> None:
         if next(calls) % 3 == 1:
             raise ValueError(f"high(={gains['high']}) must be more than low today")
-        return make_controller(name, gains)
+        run(self, gains, ground, tell)
 
-    monkeypatch.setattr(tuning_subjects, "make_controller", picky)
+    run = ControllerSubject.run
+    monkeypatch.setattr(ControllerSubject, "run", picky)
     report = tune("executors=[pid]", "trials=6")
     [one] = report["controllers"]
     assert len(one["impossible"]) >= 2
