@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from merchantgym.envs.engines.layout import N_CHANNELS
-from merchantgym.envs.task import action_size
 
 from .inputs import OBSERVED, Layout
 from .policy import ListingEncoder, Scaling
@@ -57,7 +56,8 @@ class RecurrentNet(nn.Module):
 class RecurrentCorrection(nn.Module):
     """What is exported and executed; see `policy.Correction` for networks that remember.
 
-    Its memory: hours passed (n,), the correction that is held (n, C + K + 1), hidden and cell state (n, units).
+    Its memory: hours passed (n,), what is held of channels and discount (n, C + 1) and of listings (n, K), hidden and
+    cell state (n, units).
     """
 
     def __init__(self, width: int, units: int, hold: int, layout: Layout = OBSERVED) -> None:
@@ -70,13 +70,17 @@ class RecurrentCorrection(nn.Module):
     def begin(self, n: int, listings: int) -> tuple[Tensor, ...]:
         """Memory of n stores at the start of their plans."""
         state = torch.zeros(n, self.units)
-        return torch.zeros(n), torch.zeros(n, action_size(listings)), state, state.clone()
+        return torch.zeros(n), torch.zeros(n, N_CHANNELS + 1), torch.zeros(n, listings), state, state.clone()
 
     def forward(
-        self, inputs: Tensor, hour: Tensor, held: Tensor, hidden: Tensor, cell: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        self, inputs: Tensor, hour: Tensor, ends: Tensor, listings: Tensor, hidden: Tensor, cell: Tensor
+    ) -> tuple[Tensor, ...]:
         """The correction of the coming hour, and the memory after it."""
         decided, after_hidden, after_cell = self.net(*self.scaling(inputs), hidden, cell)
+        decided = decided.clamp(-1.0, 1.0)
         now = (torch.remainder(hour, self.hold) == 0)[:, None]
-        held = torch.where(now, decided.clamp(-1.0, 1.0), held)
-        return held, hour + 1.0, held, torch.where(now, after_hidden, hidden), torch.where(now, after_cell, cell)
+        ends = torch.where(now, torch.cat((decided[:, :N_CHANNELS], decided[:, -1:]), 1), ends)
+        listings = torch.where(now, decided[:, N_CHANNELS:-1], listings)
+        held = torch.cat((ends[:, :N_CHANNELS], listings, ends[:, N_CHANNELS:]), 1)
+        hidden, cell = torch.where(now, after_hidden, hidden), torch.where(now, after_cell, cell)
+        return held, hour + 1.0, ends, listings, hidden, cell

@@ -1,5 +1,7 @@
 """What holds for every learner: it starts as its base, keeps the best, and goes on where it was stopped."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import torch
 
 from merchantgym.agents.registry import LEARNERS
 from merchantgym.agents.settings import settings_from_mapping
+from merchantgym.agents.training import Trained
 from merchantgym.controllers import make_controller
 
 from .lessons import BASE, TINY, StoppedError, earned, train
@@ -25,35 +28,50 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
+Whole = Callable[[str], tuple[Trained, Path]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Uninterrupted trainings with their folders, each made once."""
+    folder = tmp_path_factory.mktemp("whole")
+
+    @cache
+    def made(case: str) -> tuple[Trained, Path]:
+        return train(case, folder / case), folder / case
+
+    return made
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_training_starts_as_its_base_and_keeps_the_best(case: str, tmp_path: Path) -> None:
-    trained = train(case, tmp_path)
+def test_training_starts_as_its_base_and_keeps_the_best(case: str, whole: Whole) -> None:
+    trained, folder = whole(case)
     base = make_controller(BASE)
     assert trained.steps[0] == 0
     assert trained.profit[0] == earned(base).profit.mean()
     assert len(set(trained.profit)) == 3
-    kept = LEARNERS[TINY[case][0]].load(tmp_path, base)
+    kept = LEARNERS[TINY[case][0]].load(folder, base)
     assert (kept.name, kept.kind) == (TINY[case][0], "learned")
-    merit = np.load(tmp_path / "curve.npz")["merit"]
+    merit = np.load(folder / "curve.npz")["merit"]
     assert earned(kept).profit.mean() == pytest.approx(trained.profit[merit.argmax()])
-    assert not list(tmp_path.glob("part-*"))
+    assert not list(folder.glob("part-*"))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "ppo"])  # of which test_ppo has it
-def test_a_training_cut_off_ends_as_if_it_had_not_been(case: str, tmp_path: Path) -> None:
-    whole = train(case, tmp_path / "whole")
+def test_a_training_cut_off_ends_as_if_it_had_not_been(case: str, whole: Whole, tmp_path: Path) -> None:
+    trained, folder = whole(case)
     with pytest.raises(StoppedError):
-        train(case, tmp_path / "cut", stop_after=2)
-    resumed = train(case, tmp_path / "cut", threads=2)
-    np.testing.assert_array_equal(whole.profit, resumed.profit)
-    ends = [flat(torch.load(tmp_path / name / "checkpoint.pt", weights_only=False)) for name in ("whole", "cut")]
+        train(case, tmp_path, stop_after=2)
+    resumed = train(case, tmp_path, threads=2)
+    np.testing.assert_array_equal(trained.profit, resumed.profit)
+    ends = [flat(torch.load(place / "checkpoint.pt", weights_only=False)) for place in (folder, tmp_path)]
     assert list(ends[0]) == list(ends[1])
     for name, value in ends[0].items():
         assert np.array_equal(value, ends[1][name], equal_nan=isinstance(value, np.ndarray | float)), name
 
 
 @pytest.mark.parametrize("case", ["recurrent_ppo", "sac"])
-@pytest.mark.parametrize(("base", "listings"), [("mpc", 8), ("pid", 3), ("guard:mpc", 1)])
+@pytest.mark.parametrize(("base", "listings"), [("mpc", 3), ("guard:pid", 1)])
 def test_over_any_base_and_number_of_listings_it_starts_as_that_base(
     case: str, base: str, listings: int, tmp_path: Path
 ) -> None:
@@ -65,13 +83,12 @@ def test_over_any_base_and_number_of_listings_it_starts_as_that_base(
 
 
 @pytest.mark.parametrize("case", ["recurrent_ppo", "sac"])
-def test_a_policy_acts_on_a_number_of_listings_it_has_not_seen(case: str, tmp_path: Path) -> None:
-    train(case, tmp_path)
-    kept = LEARNERS[TINY[case][0]].load(tmp_path, make_controller(BASE))
+def test_a_policy_acts_on_a_number_of_listings_it_has_not_seen(case: str, whole: Whole) -> None:
+    kept = LEARNERS[TINY[case][0]].load(whole(case)[1], make_controller(BASE))
     assert np.isfinite(earned(kept, 4).profit).all()
 
 
-def test_a_training_with_another_curriculum_or_other_stores_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_or_another_seed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         train("sac", tmp_path, stop_after=1)
     with pytest.raises(ValueError, match=r"tau\(=0.01\), not 0.02"):
