@@ -57,7 +57,7 @@ def markdown(study: Ablation, picture: str, command: str, note: str = "") -> str
     heads = ["variant", "what changes", "profit [CNY]", "over the best controller [%]", "p (Holm)", "best controller"]
     parts = [
         f"# Which part of `{study.learner}` earns it\n\n{headline(study)}\n",
-        f"Written by `{command}`.\n\nEvery variant changes one thing and is trained anew, {first.seeds} times, with "
+        f"Written by `{command}`.\n\nEvery variant changes one thing and is trained anew, {_times(first.seeds)}, with "
         f"the same experience on {study.training_stores:,} training stores of `{study.scenario.name}` and plans of "
         f"`{study.planner}`. All are scored on the same {first.stores:,} test stores under the same chance. Where the "
         "market is changed, so are the stores' days, and the best controller is that of the changed market.\n",
@@ -104,6 +104,10 @@ def _tidy(ax: Axes) -> None:
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _line(study: Ablation, place: int) -> list[str]:

@@ -59,10 +59,14 @@ def draw_curves(curves: Mapping[str, LearningCurve], baselines: Mapping[str, flo
                 _bands(axes[-1], one.cost, one.profit, colour[name])
         axes[0].xaxis.set_major_formatter(EngFormatter(sep=" "))
         axes[0].set(
-            title="… against experience", xlabel="store-hours", ylabel="profit on validation stores [CNY per store]"
+            title="Profit against experience",
+            xlabel="store-hours",
+            ylabel="profit on validation stores [CNY per store]",
         )
         if timed:
-            axes[1].set(title="… against computing", xlabel="CPU minutes of one training, without validations")
+            axes[1].set(
+                title="Profit against computing time", xlabel="CPU minutes of one training, without validations"
+            )
         low, high = _limits(curves, baselines)
         for ax in axes:
             ax.set_ylim(low, high)

@@ -90,13 +90,13 @@ def markdown(study: LearnedStudy, pictures: Mapping[str, str], command: str, not
 
 
 def _introduction(study: LearnedStudy, command: str) -> str:
-    seeds = sorted({one.seeds for one in study.learned})
+    seeds = " or ".join(_times(count) for count in sorted({one.seeds for one in study.learned}))
     return (
         f"Written by `{command}`, from nothing: training, choice of the checkpoint and scoring, on {study.cores} "
         f"{'core' if study.cores == 1 else 'cores'}.\n\n"
         f"Scenario `{study.scenario.name}`, hosting `{study.scenario.hosting.name}`, plans of `{study.planner}`, "
-        f"{study.scenario.days} days long. Every learner is trained {' or '.join(map(str, seeds))} times, from "
-        f"different random numbers, on {study.training_stores:,} training stores; the best of its validations on "
+        f"{study.scenario.days} days long. Every learner is trained {seeds}, from random numbers "
+        f"of its own, on {study.training_stores:,} training stores; the best of its validations on "
         f"{study.validation_stores:,} validation stores is kept. All are then scored on the same {study.stores:,} "
         "test stores, under the same random numbers, which had no say in anything before.\n"
     )
@@ -143,7 +143,6 @@ def _costs(study: LearnedStudy) -> tuple[list[str], list[list[str]]]:
 
 
 def _reading(study: LearnedStudy) -> str:
-    seeds = min(one.seeds for one in study.learned)
     return "\n".join(
         [
             "## How to read this",
@@ -152,7 +151,7 @@ def _reading(study: LearnedStudy) -> str:
             f"gain over `{study.best}` errs on the low side. `{OPEN_LOOP}` is the plan as written.",
             "- **Brackets** are 95 % intervals by a two-way bootstrap (Owen 2007): test stores are drawn anew, and, "
             "apart from them, so are trainings, each with all its stores. Trainings count as drawn by chance: the "
-            f"interval speaks of the next training too, not only of the {_count(seeds)} that were run. So few say "
+            "interval speaks of the next training too, not only of those that were run. So few trainings say "
             "little about how trainings spread; where they differ much more than stores do, an interval of nominal "
             "95 % covers 85 % with five trainings and 91 % with ten. The range of trainings stands beside it for that "
             "reason.",
@@ -174,6 +173,10 @@ def _also(others: Sequence[Gain], best: str) -> str:
         return ""
     words = " and ".join(f"`{one.executor}` ({percent(one.share)} %)" for one in others)
     return f" So {'does' if len(others) == 1 else 'do'} {words}."
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{_count(number)} times"
 
 
 def _count(number: int) -> str:

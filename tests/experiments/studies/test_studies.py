@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hydra import compose, initialize_config_module
 from PIL import Image
 
 from merchantgym.experiments import cli, scenario_scores
+from merchantgym.experiments.comparison import read_comparison
+from merchantgym.experiments.setting import read_setting
+from merchantgym.experiments.studies.variants import read_variants
 
 from ..pupil import CONFIGURED, enrol
 
@@ -48,12 +52,12 @@ def refusal(lessons: list[Path], capsys: pytest.CaptureFixture[str]) -> Callable
     return refused
 
 
-def compare(*words: str) -> None:
+def make(*words: str) -> None:
     assert cli.main(["compare", *words]) == 0
 
 
 def test_what_learning_gains_is_told_from_nothing(lessons: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-    compare("experiment=learned", *SMALL, "folder=docs")
+    make("experiment=learned", *SMALL, "folder=docs")
     told = json.loads(Path("outputs/learned/learned.json").read_text())
     assert told["best_controller"] == "pid"
     (pupil,) = told["learned"]
@@ -65,7 +69,7 @@ def test_what_learning_gains_is_told_from_nothing(lessons: list[Path], capsys: p
     for place in ("docs", "outputs/learned"):
         text = Path(place, "learned.md").read_text()
         assert "pid" in text.split("\n\n")[1], "the headline names the controller"
-        assert "trained 2 times" in text
+        assert "trained two times" in text
         for name in ("learned.png", "learned_curves.png"):
             assert f"({name})" in text
             assert np.asarray(Image.open(Path(place, name))).std() > 5
@@ -73,11 +77,11 @@ def test_what_learning_gains_is_told_from_nothing(lessons: list[Path], capsys: p
 
 
 def test_notes_are_kept_and_scores_are_not_made_twice(lessons: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    compare("experiment=learned", *SMALL, "quiet=true")
+    make("experiment=learned", *SMALL, "quiet=true")
     page = Path("outputs/learned/learned.md")
     page.write_text(page.read_text().replace("again -->\n", "again -->\nIt raises bids.\n"))
     monkeypatch.setattr(scenario_scores, "score", lambda *_, **__: pytest.fail("scored again"))
-    compare("experiment=learned", *SMALL, "quiet=true")
+    make("experiment=learned", *SMALL, "quiet=true")
     assert "It raises bids." in page.read_text()
     assert "It raises bids." not in Path("outputs/learned/learned.json").read_text()
 
@@ -85,7 +89,7 @@ def test_notes_are_kept_and_scores_are_not_made_twice(lessons: list[Path], monke
 def test_every_variant_is_trained_and_held_against_the_best_controller(lessons: list[Path]) -> None:
     variants = "variants={higher: {agent: {raised: 0.3}}, calm: {about: no shock, scenario: {shock_probability: 0.0}}}"
     words = [word for word in SMALL if not word.startswith("variants")]
-    compare("experiment=ablation", *words, "~variants", f"+{variants}", "quiet=true")
+    make("experiment=ablation", *words, "~variants", f"+{variants}", "quiet=true")
     assert {path.parts[3] for path in lessons} == {"as_configured", "higher", "calm"}
     assert len(lessons) == 3 * 2
     told = {one["executor"]: one for one in json.loads(Path("outputs/ablation/ablation.json").read_text())["variants"]}
@@ -105,7 +109,7 @@ def test_every_variant_is_trained_and_held_against_the_best_controller(lessons: 
 
 def test_what_was_learned_is_ranked_elsewhere(lessons: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     small = [word for word in SMALL if "days" not in word]
-    compare(
+    make(
         "experiment=generalisation",
         *small,
         "scenarios=[steady]",
@@ -169,3 +173,14 @@ def test_bad_further_scenarios_are_named(refusal: Callable[..., str], entry: str
     )
     for part in parts:
         assert part in message
+
+
+def test_the_usual_variants_are_allowed_and_each_changes_something() -> None:
+    with initialize_config_module("merchantgym.conf", version_base="1.3"):
+        setting = read_setting(compose("compare", overrides=["experiment=ablation"]))
+    comparison = read_comparison(setting)
+    (learner,) = comparison.job.settings
+    variants = read_variants(setting, learner)
+    assert len({(repr(one.settings), repr(one.setting.scenario)) for one in variants}) == len(variants) > 5
+    assert {one.name for one in variants if one.elsewhere} == {"no_flywheel", "no_shocks"}
+    assert len({one.setting.output for one in variants}) == len(variants)
