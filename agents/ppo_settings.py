@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .floor import FloorTerms
 from .inputs import Inputs
-from .settings import check_numbers, check_whole
+from .settings import check_numbers, check_whole, searched
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class PpoSettings:
     hold: int = 24  # [hours] a correction is held in training
     decisions: int = 14  # corrections of a slot between updates
     batch: int = 3584
-    epochs: int = 4
-    learning_rate: float = 1e-3  # falls linearly to a fiftieth
+    epochs: int = searched(4, 1, 10)
+    learning_rate: float = searched(1e-3, 1e-4, 5e-3, log=True)  # falls linearly to a fiftieth
     gamma: float = 0.999  # discount per correction
-    gae_lambda: float = 0.95
-    clip: float = 0.2
+    gae_lambda: float = searched(0.95, 0.6, 1.0)
+    clip: float = searched(0.2, 0.05, 0.4, log=True)
     max_grad: float = 0.5
     value_weight: float = 0.5
     scale: float = 1.0  # largest correction of an action
-    log_std: float = -1.0  # [ln] exploration at the start, in corrections
+    log_std: float = searched(-1.0, -3.0, -0.3)  # [ln] exploration at the start, in corrections
     width: int = 48  # of every hidden layer
     memory: int = 0  # units of an LSTM over a store's decisions; 0: none
     persistence: float = 0.0  # share of the last decision's noise that is carried over; 0: white noise

@@ -1,10 +1,30 @@
 """Settings of learners: frozen dataclasses that check themselves, made from the files of `conf/agent`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 _Settings = TypeVar("_Settings")
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Where a search should look for a setting."""
+
+    low: float
+    high: float
+    log: bool  # search on a log scale
+    whole: bool  # only whole numbers
+
+
+def searched(default: Any, low: float, high: float, *, log: bool = False) -> Any:
+    """A dataclass field that `merchantgym tune` searches from `low` to `high`; of a whole number, whole numbers."""
+    return field(default=default, metadata={"searched": Searched(low, high, log, isinstance(default, int))})
+
+
+def searched_settings(cls: Any) -> dict[str, Searched]:
+    """The fields of a settings class that are searched, by name."""
+    return {each.name: each.metadata["searched"] for each in fields(cls) if "searched" in each.metadata}
 
 
 def settings_from_mapping(cls: type[_Settings], config: Mapping[str, Any]) -> _Settings:

@@ -1,6 +1,6 @@
 """The main job: train what must be trained, score everyone on the same stores, rank, draw, log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,19 +12,27 @@ from merchantgym.envs.opening import OpenStores
 
 from . import plots
 from .compare_scenarios import rank_over_scenarios
-from .comparison import Comparison, actors_of, advance, learn_all, read_comparison
+from .comparison import STUDIES, Comparison, actors_of, advance, read_comparison
 from .evaluation import Arm, plot_trace, score, without_trace, write_stores
-from .learning import Learned, curve_of
+from .learning import Learned, curve_of, learn
 from .setting import SHOP_RUN, TEST_RUN, Setting, open_tracker, progress_bars, read_setting, write_plans
+from .studies.ablation import study_ablation
+from .studies.learned import study_learned
 from .table import Row, build_rows, numbers, print_table, write_json
 from .tracking import Tracker
+
+_STUDIES: Mapping[str, Callable[[Setting, Comparison], None]] = dict(
+    zip(STUDIES, (study_learned, study_ablation), strict=True)
+)
 
 
 def run(config: DictConfig) -> None:
     """Carry out `merchantgym compare`. Raises: ValueError: names the entry that is not allowed, before any work."""
     setting = read_setting(config)
     comparison = read_comparison(setting)
-    if comparison.scenarios:
+    if comparison.study is not None:
+        _STUDIES[comparison.study](setting, comparison)
+    elif comparison.scenarios:
         rank_over_scenarios(setting, comparison)
     else:
         _compare(setting, comparison)
@@ -35,7 +43,7 @@ def _compare(setting: Setting, comparison: Comparison) -> None:
     console = setting.console()
     with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
-            learned = learn_all(setting, comparison, bars)
+            learned = learn(setting, comparison.job, bars)
             opened = setting.population.open("test", comparison.stores, threads=setting.threads)
             arms = _score_all(setting, comparison, opened, learned, setting.run_seed(TEST_RUN), "stores", bars)
             shop = comparison.shop

@@ -17,13 +17,15 @@ from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.population import open_catalogue
 from merchantgym.envs.scenario import scenario_names
 
-from .learning import Learned, TrainingJob, learn, read_job, settings_of
+from .learning import Learned, TrainingJob, read_job, settings_of
 from .scenarios import in_order
 from .setting import Setting, check_names, controller, settings_in
 from .table import OPEN_LOOP
 
 EVERY_SCENARIO = "all"
 EVERY_CONTROLLER = "controllers"
+STUDIES = ("learned", "ablation")
+"""Studies of learned executors."""
 _CHANCE = "random"
 
 
@@ -38,7 +40,8 @@ class Comparison:
     shop: OpenStores | None  # the merchant's own shop in several markets
     scenarios: tuple[Setting, ...]  # one a scenario of a ranking; empty: only the scenario of the run
     bound_stores: int  # stores whose upper bound a ranking finds, 0 none
-    folder: Path | None  # where a ranking's page goes besides the run's folder
+    folder: Path | None  # where the page of a ranking or a study goes besides the run's folder
+    study: str | None  # of `STUDIES`, instead of a table or a ranking
 
 
 def read_comparison(setting: Setting) -> Comparison:
@@ -60,17 +63,12 @@ def read_comparison(setting: Setting) -> Comparison:
         executors=executors,
         stores=stores,
         job=read_job(setting, {name: settings_of(setting, name) for name in executors if name in LEARNERS}),
-        shop=None if scenarios else _open_shop(setting),
+        shop=None if scenarios or config["study"] is not None else _open_shop(setting),
         scenarios=scenarios,
         bound_stores=_bound_stores(config, stores),
         folder=None if config["folder"] is None else Path(str(config["folder"])),
+        study=_study(config),
     )
-
-
-def learn_all(setting: Setting, comparison: Comparison, bars: Progress) -> dict[str, list[Learned]]:
-    """Train what must be trained: executor -> one a training seed."""
-    names = [name for name in comparison.executors if name in LEARNERS]
-    return {name: learn(setting, comparison.job, name, bars) for name in names}
 
 
 def actors_of(setting: Setting, executor: str, learned: Mapping[str, Sequence[Learned]]) -> list[Actor]:
@@ -83,6 +81,16 @@ def actors_of(setting: Setting, executor: str, learned: Mapping[str, Sequence[Le
 def advance(bars: Progress, task: TaskID, done: int, work: int) -> None:
     """Move a bar."""
     bars.update(task, completed=done, total=work)
+
+
+def _study(config: Mapping[str, Any]) -> str | None:
+    study = config["study"]
+    if study is None:
+        return None
+    check_names("study", [study], STUDIES)
+    if config["scenarios"] is not None:
+        raise ValueError(f"study(={study!r}) is of one scenario, and scenarios(={config['scenarios']!r}) must be null")
+    return str(study)
 
 
 def _executors(entry: Any) -> tuple[str, ...]:
@@ -101,9 +109,29 @@ def _scenarios(setting: Setting) -> tuple[Setting, ...]:
         return ()
     if entry != EVERY_SCENARIO and not isinstance(entry, list):
         raise ValueError(f"scenarios(={entry!r}) must be a list such as [steady, headline], {EVERY_SCENARIO}, or null")
+    further = _further_scenarios(setting.config["further_scenarios"])
     names = in_order(scenario_names()) if entry == EVERY_SCENARIO else entry
-    check_names("scenarios", names, scenario_names())
-    return settings_in(setting, names)
+    check_names("scenarios", [*names, *further], (*scenario_names(), *further))
+    return settings_in(setting, names, further)
+
+
+def _further_scenarios(entries: Any) -> dict[str, dict[str, Any]]:
+    """Scenarios that are another with some fields changed. Raises: ValueError: names the entry that is not allowed."""
+    example = "{headline_k4: {of: headline, with: {listings: 4}}}"
+    if entries is None:
+        return {}
+    if not isinstance(entries, Mapping):
+        raise ValueError(f"further_scenarios(={entries!r}) must be a mapping such as {example}, or null")
+    for name, other in entries.items():
+        where = f"further_scenarios.{name}"
+        if name in scenario_names():
+            raise ValueError(f"{where} has the name of a scenario in conf/scenario; choose another")
+        if not isinstance(other, Mapping) or set(other) != {"of", "with"} or not isinstance(other["with"], Mapping):
+            raise ValueError(f"{where}(={other!r}) must have `of`, a scenario, and `with`, its changes: {example}")
+        check_names(f"{where}.of", [other["of"]], scenario_names())
+        if "name" in other["with"]:
+            raise ValueError(f"{where}.with must not have a name: it is {name}")
+    return {str(name): dict(other) for name, other in entries.items()}
 
 
 def _bound_stores(config: Mapping[str, Any], stores: int) -> int:

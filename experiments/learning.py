@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,14 +16,16 @@ from rich.progress import Progress
 
 from merchantgym.agents.registry import LEARNERS
 from merchantgym.agents.settings import settings_from_mapping
-from merchantgym.agents.training import Settings, Trained
+from merchantgym.agents.training import Lesson, Settings, Trained
 from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.rollout import rollout
 
-from .lessons import Schooling, open_lesson, read_schooling
+from .lessons import Schooling, open_lesson, opened, read_schooling
 from .plots import Curve
-from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, controller, write_plans
+from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, controller
+from .statistics import Floats
+from .training_clock import TrainingClock, cpu_minutes
 
 Report = Callable[[int, int], None]
 
@@ -43,12 +45,34 @@ class TrainingJob:
 
 
 @dataclass(frozen=True, eq=False)
+class Training:
+    """One learner with one seed."""
+
+    setting: Setting
+    job: TrainingJob
+    name: str  # of `LEARNERS`
+    seed: int
+    variant: str = ""  # what progress bars call it, besides
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps its checkpoint and its best policy."""
+        return seed_folder(self.setting, self.name, self.seed)
+
+    @property
+    def label(self) -> str:
+        """What progress bars call it."""
+        return f"{self.variant or self.name}, seed {self.seed}"
+
+
+@dataclass(frozen=True, eq=False)
 class Learned:
     """One trained executor and how it came about."""
 
     actor: Actor
     steps: NDArray[np.int64]  # (n,) store-hours of experience
     profit: NDArray[np.float64]  # (n,) mean profit on the validation stores [CNY]
+    minutes: Floats  # (n,) CPU minutes that the training had taken, validations left out; nan where unknown
     baselines: Mapping[str, float]  # controllers' mean profit on the same stores [CNY]
     folder: Path  # checkpoint and best policy
 
@@ -90,26 +114,44 @@ def base_of(setting: Setting, settings: Settings) -> Actor:
     return controller(setting.config, settings.base, settings.gains)
 
 
-def learn(setting: Setting, job: TrainingJob, name: str, bars: Progress) -> list[Learned]:
-    """Train every seed, side by side where there are cores. What was interrupted goes on from its checkpoint.
+def learn(setting: Setting, job: TrainingJob, bars: Progress) -> dict[str, list[Learned]]:
+    """Train every learner of the job with every seed, side by side: learner -> one a seed.
 
     Args:
-        name: of `LEARNERS`.
-        bars: takes one bar a seed.
+        bars: takes one bar a training.
     """
-    baselines = _baselines(setting, job)
-    tasks = [bars.add_task(f"train {name}, seed {seed}", total=None) for seed in range(job.seeds)]
+    if not job.settings:
+        return {}
+    trainings = [Training(setting, job, name, seed) for name in job.settings for seed in range(job.seeds)]
+    trained, baselines = train_all(trainings, setting.threads, bars), baselines_of(setting, job)
+    found: dict[str, list[Learned]] = {name: [] for name in job.settings}
+    for training, one in zip(trainings, trained, strict=True):
+        found[training.name].append(learned_of(training, one, baselines))
+    return found
 
-    def report(seed: int, done: int, work: int) -> None:
-        bars.update(tasks[seed], completed=done, total=work)
 
-    trained = _side_by_side(setting, job, name, report) if _workers(setting, job) > 1 else []
-    for seed in range(len(trained), job.seeds):
-        trained.append(_train(setting, job, name, seed, setting.threads, partial(report, seed)))
-    return [
-        Learned(one.actor, one.steps, one.profit, baselines, seed_folder(setting, name, seed))
-        for seed, one in enumerate(trained)
-    ]
+def learned_of(training: Training, one: Trained, baselines: Mapping[str, float]) -> Learned:
+    """What a training has come to, with what is known of it."""
+    minutes = cpu_minutes(training.folder, one.steps)
+    return Learned(one.actor, one.steps, one.profit, minutes, baselines, training.folder)
+
+
+def train_all(trainings: Sequence[Training], threads: int, bars: Progress) -> list[Trained]:
+    """Carry out trainings, as many side by side as there are threads. What was interrupted goes on from its checkpoint.
+
+    Args:
+        threads: shared by the trainings under way; they change no result.
+        bars: takes one bar a training.
+    """
+    tasks = [bars.add_task(f"train {one.label}", total=None) for one in trainings]
+
+    def report(place: int, done: int, work: int) -> None:
+        bars.update(tasks[place], completed=done, total=work)
+
+    workers = min(threads, len(trainings))
+    if workers > 1:
+        return _side_by_side(trainings, workers, max(1, threads // workers), report)
+    return [_train(one, threads, partial(report, place)) for place, one in enumerate(trainings)]
 
 
 def seed_folder(setting: Setting, name: str, seed: int) -> Path:
@@ -132,45 +174,45 @@ def _names() -> str:
     return ", ".join(LEARNERS)
 
 
-def _workers(setting: Setting, job: TrainingJob) -> int:
-    return min(setting.threads, job.seeds)
-
-
-def _train(setting: Setting, job: TrainingJob, name: str, seed: int, threads: int, report: Report) -> Trained:
+def _train(training: Training, threads: int, report: Report) -> Trained:
     """One training from its stores to its best policy."""
-    settings = job.settings[name]
-    lesson = open_lesson(
+    lesson = lesson_of(training, threads)
+    clock = TrainingClock(training.folder, lesson.validate, report)
+    timed = replace(lesson, validate=clock.validate, progress=clock.progress)
+    return LEARNERS[training.name].train(training.job.settings[training.name], timed)
+
+
+def lesson_of(training: Training, threads: int) -> Lesson:
+    """All that a training is given besides its settings."""
+    setting, job = training.setting, training.job
+    return open_lesson(
         setting,
         job.schooling,
-        base_of(setting, settings),
-        seed=setting.run_seed(TRAINING_RUN) + seed,
-        folder=seed_folder(setting, name, seed),
+        base_of(setting, job.settings[training.name]),
+        seed=setting.run_seed(TRAINING_RUN) + training.seed,
+        folder=training.folder,
         threads=threads,
-        progress=report,
-        name=name,
+        name=training.name,
     )
-    return LEARNERS[name].train(settings, lesson)
 
 
-def _train_apart(setting: Setting, job: TrainingJob, name: str, seed: int, threads: int, queue: Any) -> Trained:
+def _train_apart(training: Training, place: int, threads: int, queue: Any) -> Trained:
     """One training in a process of its own; progress goes through the queue."""
     import torch
 
     torch.set_num_threads(1)
-    return _train(setting, job, name, seed, threads, lambda done, work: queue.put((seed, done, work)))
+    return _train(training, threads, lambda done, work: queue.put((place, done, work)))
 
 
 def _side_by_side(
-    setting: Setting, job: TrainingJob, name: str, report: Callable[[int, int, int], None]
+    trainings: Sequence[Training], workers: int, threads: int, report: Callable[[int, int, int], None]
 ) -> list[Trained]:
-    """All seeds, in as many processes as there are threads."""
-    workers = _workers(setting, job)
-    threads = max(1, setting.threads // workers)
+    """All trainings in so many processes."""
     context = get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
         queue: Any = manager.Queue()
         futures: list[Future[Trained]] = [
-            pool.submit(_train_apart, setting, job, name, seed, threads, queue) for seed in range(job.seeds)
+            pool.submit(_train_apart, one, place, threads, queue) for place, one in enumerate(trainings)
         ]
         pending = set(futures)
         try:
@@ -189,10 +231,11 @@ def _side_by_side(
         return [future.result() for future in futures]
 
 
-def _baselines(setting: Setting, job: TrainingJob) -> dict[str, float]:
+def baselines_of(setting: Setting, job: TrainingJob) -> dict[str, float]:
     """Mean profit of the controllers on the validation stores: the lines that a learning curve is read against."""
-    held = setting.population.open("validation", job.schooling.validation_stores, threads=setting.threads)
-    _, plans = write_plans(job.planner, held)
+    held, plans = opened(
+        setting.population, "validation", job.schooling.validation_stores, job.planner, setting.threads
+    )
     seed = setting.run_seed(VALIDATION_RUN)
     names = [name for name in CONTROLLERS if name in setting.config["controllers"] and name != "random"]
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from merchantgym.agents.training import Lesson
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.population import open_together
+from merchantgym.envs.population import Population, Split, open_together
 from merchantgym.envs.reward import Term
 from merchantgym.envs.rollout import Episodes, rollout
 from merchantgym.envs.scenario import scenario_names
@@ -80,14 +81,13 @@ def open_lesson(
         base: the controller that is learned from.
         seed, folder, threads, further: of the `Lesson`.
     """
-    opened, curriculum = _open_stores(setting, schooling, threads)
-    held = setting.population.open("validation", schooling.validation_stores, threads=threads)
-    _, held_plans = write_plans(schooling.planner, held)
+    stores, plans, curriculum = _open_stores(setting, schooling, threads)
+    held, held_plans = opened(setting.population, "validation", schooling.validation_stores, schooling.planner, threads)
     examined = _Examined(held, held_plans, setting.run_seed(VALIDATION_RUN), threads)
     return Lesson(
         base=base,
-        stores=opened,
-        plans=write_plans(schooling.planner, opened)[1],
+        stores=stores,
+        plans=plans,
         seed=seed,
         folder=folder,
         validate=lambda actor: float(examined.by(actor).profit.mean()),
@@ -99,15 +99,27 @@ def open_lesson(
     )
 
 
-def _open_stores(setting: Setting, schooling: Schooling, threads: int) -> tuple[OpenStores, Curriculum | None]:
-    """The training stores: of the run's scenario, or spread over the scenarios of a curriculum."""
+@lru_cache(maxsize=2)
+def opened(
+    population: Population, split: Split, count: int, planner: str, threads: int
+) -> tuple[OpenStores, PlanArrays]:
+    """Stores and their plans; a process that carries out several trainings opens them once."""
+    stores = population.open(split, count, threads=threads)
+    return stores, write_plans(planner, stores)[1]
+
+
+def _open_stores(
+    setting: Setting, schooling: Schooling, threads: int
+) -> tuple[OpenStores, PlanArrays, Curriculum | None]:
+    """The training stores and their plans: of the run's scenario, or spread over the scenarios of a curriculum."""
     if not schooling.scenarios:
-        return setting.population.open("train", schooling.stores, threads=threads), None
+        return *opened(setting.population, "train", schooling.stores, schooling.planner, threads), None
     whole, more = divmod(schooling.stores, len(schooling.scenarios))
     counts = [whole + (place < more) for place in range(len(schooling.scenarios))]
     populations = [each.population for each in settings_in(setting, schooling.scenarios)]
-    opened = open_together(populations, "train", counts, threads=threads)
-    return opened, Curriculum(tuple(counts), schooling.easy_until)
+    stores = open_together(populations, "train", counts, threads=threads)
+    plans = write_plans(schooling.planner, stores)[1]
+    return stores, plans, Curriculum(tuple(counts), schooling.easy_until)
 
 
 @dataclass

@@ -13,12 +13,11 @@ from rich.text import Text
 
 from merchantgym.envs.scenario import Scenario
 
+from .markdown import bracket, money, p_value, percent, table, with_note
 from .ranking import ALPHA, Cell, Marks, Ranking
-from .statistics import Interval
 from .table import OPEN_LOOP, ArmResult
 from .whole_file import write_whole
 
-NOTE, NOTE_END = "<!-- note: what stands up to its end is kept when this page is written again -->", "<!-- end -->"
 _WIDTH = 140  # columns a printed table may take
 _TIED = "≈"
 
@@ -41,14 +40,14 @@ def write_json(rankings: Sequence[Ranking], path: Path) -> None:
 def print_ranking(ranking: Ranking, console: Console) -> None:
     """The executors over all scenarios, on the screen."""
     heads, lines = _heads(ranking), [_summary_line(ranking, i) for i in range(len(ranking.summaries))]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, head in enumerate(heads):
-        table.add_column(head.replace("<br>", "\n"), justify="left" if place == 1 else "right", no_wrap=True)
+        grid.add_column(head.replace("<br>", "\n"), justify="left" if place == 1 else "right", no_wrap=True)
     for line, summary in zip(lines, ranking.summaries, strict=True):
         colour = ("green" if summary.uplift.low > 0 else "red") if summary.uplift.excludes_zero else ""
-        table.add_row(*line[:3], Text(line[3], colour), *line[4:])
-    table.width = Measurement.get(console, console.options.update(max_width=_WIDTH), table).maximum
-    console.print(table, crop=False)
+        grid.add_row(*line[:3], Text(line[3], colour), *line[4:])
+    grid.width = Measurement.get(console, console.options.update(max_width=_WIDTH), grid).maximum
+    console.print(grid, crop=False)
     console.print(
         Text(
             f"{len(ranking.scenarios)} scenarios count alike; {ranking.stores} stores of each. Brackets: 95 % "
@@ -66,6 +65,9 @@ def markdown(
     pictures: Mapping[str, str],
     command: str,
     note: str = "",
+    *,
+    title: str = "Controllers: who wins where",
+    sections: Mapping[str, str] | None = None,
 ) -> str:
     """The page.
 
@@ -75,36 +77,32 @@ def markdown(
         pictures: planner -> name of its picture beside the page.
         command: that made it.
         note: what people wrote about it.
+        title: of the page.
+        sections: planner -> what else is told before its ranking over all scenarios.
     """
-    parts = [_introduction(rankings, scenes, command)]
+    parts = [f"# {title}\n", _introduction(rankings, scenes, command)]
     for ranking in rankings:
         if len(rankings) > 1:
             parts.append(f"# Plans of `{ranking.planner}`\n")
+        parts += [sections[ranking.planner]] if sections and ranking.planner in sections else []
         parts.append(f"![Uplift by scenario, mean rank and performance profiles]({pictures[ranking.planner]})\n")
         parts.append("## Over all scenarios\n")
         lines = [_summary_line(ranking, i, "**") for i in range(len(ranking.summaries))]
-        parts.append(_table(_heads(ranking), lines))
+        parts.append(table(_heads(ranking), lines))
         parts.append("## Uplift over the plan as written, scenario by scenario [%]\n")
-        parts.append(_table(*_matrix(ranking)))
+        parts.append(table(*_matrix(ranking)))
         parts.append(
             f"**Bold**: the best of its scenario. {_TIED}: tied with the best. \\*: significantly different from "
             f"the plan as written, adjusted for the {len(ranking.summaries) - 1} executors of its scenario.\n"
         )
         parts.append("## Who wins where\n")
         parts.append("\n".join(_winners(ranking, name) for name in ranking.scenarios) + "\n")
-    parts.append(f"## Why\n\n{NOTE}\n{note.strip()}\n{NOTE_END}\n")
+    parts.append(f"## Why\n\n{with_note(note)}")
     parts.append(_reading(rankings[0]))
     for ranking in rankings:
         of_planner = f", plans of `{ranking.planner}`" if len(rankings) > 1 else ""
         parts += [_scene(ranking, scene, of_planner) for scene in scenes[ranking.planner]]
     return "\n".join(parts)
-
-
-def note_of(page: Path) -> str:
-    """What people wrote into the page that is there, so that it is not lost when the page is written again."""
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    _, found, rest = text.partition(NOTE)
-    return rest.partition(NOTE_END)[0].strip() if found else ""
 
 
 def _introduction(rankings: Sequence[Ranking], scenes: Mapping[str, Sequence[SceneReport]], command: str) -> str:
@@ -114,7 +112,6 @@ def _introduction(rankings: Sequence[Ranking], scenes: Mapping[str, Sequence[Sce
     planners = " and ".join(f"`{ranking.planner}`" for ranking in rankings)
     bound = f" The upper bound is known of the first {first.bounded} of them." if first.bounded else ""
     return (
-        "# Controllers: who wins where\n\n"
         f"Written by `{command}`.\n\n"
         f"{len(first.summaries)} executors carry out the plans of {planners}, {' or '.join(map(str, days))} days long, "
         f"on the same {first.stores} held-out stores of each of {len(first.scenarios)} [scenarios](scenarios.md), "
@@ -137,14 +134,14 @@ def _summary_line(ranking: Ranking, place: int, strong: str = "") -> list[str]:
     def marked(text: str, best: bool) -> str:
         return f"{strong}{text}{strong}" if best else text
 
-    line = [str(place + 1), one.executor, marked(_bracket(one.rank, 1.0, ".1f"), place == 0)]
-    line.append(marked(_percent(one.uplift), one.uplift.mean == max(each.uplift.mean for each in ranking.summaries)))
-    line.append(marked(_percent(one.middle), one.middle.mean == max(each.middle.mean for each in ranking.summaries)))
+    line = [str(place + 1), one.executor, marked(bracket(one.rank, 1.0, ".1f"), place == 0)]
+    line.append(marked(percent(one.uplift), one.uplift.mean == max(each.uplift.mean for each in ranking.summaries)))
+    line.append(marked(percent(one.middle), one.middle.mean == max(each.middle.mean for each in ranking.summaries)))
     if one.share is not None:
         shares = [each.share.mean for each in ranking.summaries if each.share is not None]
-        line.append(marked(_bracket(one.share, 100.0, ".1f"), one.share.mean == max(shares)))
+        line.append(marked(bracket(one.share, 100.0, ".1f"), one.share.mean == max(shares)))
     if one.improvement is not None:
-        line.append("" if one.executor == ranking.rival else _bracket(one.improvement, 100.0, ".0f"))
+        line.append("" if one.executor == ranking.rival else bracket(one.improvement, 100.0, ".0f"))
     return [*line, f"{len(one.best)} of {scenarios}", f"{len(one.best) + len(one.tied)} of {scenarios}"]
 
 
@@ -169,7 +166,7 @@ def _winners(ranking: Ranking, scenario: str) -> str:
     tied = [f"`{cell.executor}`" for cell in others if cell.tied]
     lead = f"- **{scenario}**: `{best.executor}`, "
     lead += (
-        "the plan as written" if best.executor == OPEN_LOOP else f"{_percent(best.uplift)} % over the plan as written"
+        "the plan as written" if best.executor == OPEN_LOOP else f"{percent(best.uplift)} % over the plan as written"
     )
     return lead + (f"; tied with {', '.join(tied)}" if tied else "; alone") + "."
 
@@ -211,41 +208,19 @@ def _scene(ranking: Ranking, scene: SceneReport, of_planner: str) -> str:
     heads = ["executor", "profit [CNY]", "over the plan as written [CNY]", "p (Holm)", "over the best other [CNY]"]
     heads += ["share of<br>the bound [%]"] if scene.marks is not None else []
     heads += ["spend [CNY]", "ROI", "listings that<br>broke zero", "ROI floors<br>missed [%]"]
-    text.append(_table(heads, [_scene_line(cell, by_name[cell.executor]) for cell in ranking.of(name)]))
+    text.append(table(heads, [_scene_line(cell, by_name[cell.executor]) for cell in ranking.of(name)]))
     return "\n".join(text)
 
 
 def _scene_line(cell: Cell, result: ArmResult) -> list[str]:
     reference = cell.executor == OPEN_LOOP
-    other = "" if cell.vs_best_other is None else f"{_money(cell.vs_best_other)} {cell.best_other}"
+    other = "" if cell.vs_best_other is None else f"{money(cell.vs_best_other)} {cell.best_other}"
     line = [f"**{cell.executor}**" if cell.best else f"{cell.executor} {_TIED if cell.tied else ''}".strip()]
-    line += [_bracket(cell.profit, 1.0, ",.0f"), *(["", ""] if reference else [_money(cell.vs_open_loop), _p(cell.p)])]
-    line += [other] if cell.share is None else [other, _bracket(cell.share, 100.0, ".1f")]
+    line += [
+        bracket(cell.profit, 1.0, ",.0f"),
+        *(["", ""] if reference else [money(cell.vs_open_loop), p_value(cell.p)]),
+    ]
+    line += [other] if cell.share is None else [other, bracket(cell.share, 100.0, ".1f")]
     spend = float(result.spend.mean())
     roi = f"{float(result.attributed_gmv.mean()) / spend:.2f}" if spend > 0.0 else ""
     return [*line, f"{spend:,.0f}", roi, f"{result.broke_zero.mean():.2f}", f"{100.0 * result.violations.mean():.0f}"]
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---:" if head != "executor" else "---" for head in heads]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, rule, *lines)) + "\n"
-
-
-def _percent(interval: Interval) -> str:
-    if interval == Interval(0.0, 0.0, 0.0):
-        return "0"
-    return _bracket(interval, 100.0, "+.1f")
-
-
-def _money(interval: Interval) -> str:
-    return _bracket(interval, 1.0, "+,.0f")
-
-
-def _bracket(interval: Interval, unit: float, form: str) -> str:
-    """A number and its interval."""
-    mean, low, high = (format(unit * value, form) for value in (interval.mean, interval.low, interval.high))
-    return f"{mean} [{low}, {high}]"
-
-
-def _p(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -46,10 +46,18 @@ class ScoredScenario:
 
 
 def score_scenario(
-    setting: Setting, comparison: Comparison, learned: Mapping[str, Sequence[Learned]], bars: Progress
+    setting: Setting,
+    comparison: Comparison,
+    learned: Mapping[str, Sequence[Learned]],
+    bars: Progress,
+    parts: Parts | None = None,
 ) -> ScoredScenario:
-    """Score every arm in the scenario of `setting`; those that were kept before are read."""
-    work = _Work(setting, comparison, learned, Parts(setting.output / PARTS))
+    """Score every arm in the scenario of `setting`; those that were kept before are read.
+
+    Args:
+        parts: what is kept; of the run's own folder where none is given.
+    """
+    work = _Work(setting, comparison, learned, parts or Parts(setting.output / PARTS))
     pieces = [(planner, executor) for planner in comparison.planners for executor in comparison.executors]
     count = len(pieces) + (len(comparison.planners) if comparison.bound_stores else 0)
     task = bars.add_task(setting.scenario.name, total=count)

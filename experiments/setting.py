@@ -91,23 +91,30 @@ def read_setting(config: DictConfig) -> Setting:
     )
 
 
-def settings_in(setting: Setting, names: Sequence[str]) -> tuple[Setting, ...]:
+def settings_in(
+    setting: Setting, names: Sequence[str], further: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Setting, ...]:
     """The setting in each of some scenarios; what the run changes in its own scenario it changes in all.
 
+    Args:
+        names: of files in `conf/scenario`.
+        further: name -> `of`, a scenario, and `with`, its changes; after the others.
     Raises: ValueError: a change that a scenario does not allow.
     """
     own = setting.scenario.name
     written = scenario_mapping(own) if own in scenario_names() else setting.config["scenario"]
     changed = {name: value for name, value in setting.config["scenario"].items() if written.get(name) != value}
-    return tuple(_in_scenario(setting, name, changed) for name in names)
+    mappings = [scenario_mapping(name) | changed for name in names]
+    for name, other in (further or {}).items():
+        mappings.append(scenario_mapping(other["of"]) | changed | dict(other["with"]) | {"name": name})
+    return tuple(_in_scenario(setting, mapping) for mapping in mappings)
 
 
-def _in_scenario(setting: Setting, name: str, changed: Mapping[str, Any]) -> Setting:
-    mapping = {**scenario_mapping(name), **changed}
+def _in_scenario(setting: Setting, mapping: dict[str, Any]) -> Setting:
     try:
         scenario = scenario_from_mapping(mapping).model_copy(update={"hosting": setting.scenario.hosting})
     except ValueError as error:
-        raise ValueError(f"scenario {name}: {error}") from None
+        raise ValueError(f"scenario {mapping['name']}: {error}") from None
     return replace(
         setting,
         scenario=scenario,

@@ -21,7 +21,7 @@ def run(config: DictConfig) -> None:
     job = read_job(setting, {name: read_settings(setting, name, agent)})
     with open_tracker(setting) as tracker:
         with progress_bars(setting) as bars:
-            learned = learn(setting, job, name, bars)
+            learned = learn(setting, job, bars)[name]
         plots.learning_curves({name: curve_of(learned)}, learned[0].baselines, setting.output / "learning.png")
         for seed, one in enumerate(learned):
             with tracker.child(job.planner, name, seed) as child:

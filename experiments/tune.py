@@ -1,4 +1,4 @@
-"""Search the gains of controllers: the same store-hours for each, on training stores only, kept in a database."""
+"""Search the gains of controllers, or the settings of learners: the same number of whole trials for each."""
 
 import fcntl
 import shlex
@@ -18,6 +18,7 @@ from .tuning import Tuning, read_tuning
 from .tuning_gains import write_gains
 from .tuning_report import draw_history, history, print_table, write_json
 from .tuning_search import prepare, store_hours
+from .tuning_settings import write_settings
 from .tuning_verdict import Verdict, fresh_store_hours, judge
 from .tuning_workers import carry_out
 
@@ -50,7 +51,7 @@ def command() -> str:
 
 def _work(setting: Setting, tuning: Tuning, studies: dict[str, Study]) -> None:
     with progress_bars(setting) as bars:
-        tasks = {name: bars.add_task(f"tune {name}", total=tuning.budget + tuning.fresh_budget) for name in studies}
+        tasks = {name: bars.add_task(f"tune {name}", total=_work_of(tuning, name)) for name in studies}
 
         def tell() -> None:
             for name, study in studies.items():
@@ -58,8 +59,14 @@ def _work(setting: Setting, tuning: Tuning, studies: dict[str, Study]) -> None:
                 bars.update(tasks[name], completed=done)
 
         carry_out(tuning, tell)
-        for task in tasks.values():
-            bars.update(task, completed=tuning.budget + tuning.fresh_budget)
+        for name, task in tasks.items():
+            if total := _work_of(tuning, name):
+                bars.update(task, completed=total)
+
+
+def _work_of(tuning: Tuning, name: str) -> int | None:
+    """Store-hours of a whole search; of a learner's they are not known before the first trial."""
+    return None if tuning.subjects[name].learns else tuning.budget + tuning.fresh_budget
 
 
 def _write(setting: Setting, tuning: Tuning, verdicts: Sequence[Verdict]) -> None:
@@ -68,7 +75,8 @@ def _write(setting: Setting, tuning: Tuning, verdicts: Sequence[Verdict]) -> Non
     draw_history(verdicts, setting.output / "tuning.png")
     if tuning.write is not None:
         for verdict in verdicts:
-            write_gains(verdict.controller, verdict.gains, history(tuning, verdict, command()), tuning.write)
+            write = write_settings if tuning.subjects[verdict.controller].learns else write_gains
+            write(verdict.controller, verdict.gains, history(tuning, verdict, command()), tuning.write)
 
 
 def _log(tracker: Tracker, setting: Setting, tuning: Tuning, verdicts: Sequence[Verdict]) -> None:

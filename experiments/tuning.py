@@ -5,17 +5,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.envs.population import Population
+from merchantgym.agents.registry import LEARNERS
+from merchantgym.envs.population import Population, Split
 from merchantgym.envs.scenario import load_scenario, scenario_names
 from merchantgym.envs.store import HOURS_PER_DAY
 
+from .learning import TrainingJob, read_settings
+from .lessons import Schooling
 from .setting import FRESH_RUN, TUNING_RUN, Setting, check_names
-from .tuning_gains import searched_gains, starting_gains, tunable
+from .tuning_gains import starting_gains, tunable
 from .tuning_ground import Ground, open_ground
 from .tuning_search import Search
+from .tuning_subjects import ControllerSubject, LearnerSubject, Subject, learners_to_tune
 
 RUNGS = (16, 4, 1)  # chunks of a trial end after 1/16, 1/4 and all of its stores,
 LEAST_CHUNK = 16  # but not before so many
@@ -25,11 +29,11 @@ LEAST_CHUNK = 16  # but not before so many
 class Tuning:
     """What is tuned, on what, and at what cost."""
 
-    controllers: tuple[str, ...]
+    subjects: Mapping[str, Subject]  # controllers and learners, by name
     planner: str
     populations: tuple[Population, ...]  # a scenario each
     trials: int  # whole trials that the budget of one controller pays for
-    stores: int  # of the training split, for every trial
+    stores: int  # of every trial: training stores for controllers, validation stores for learners
     fresh: int  # further ones, for the finalists
     finalists: int
     workers: int
@@ -39,7 +43,11 @@ class Tuning:
     seed: int
     tuning_seed: int  # of what happens under search
     fresh_seed: int  # of what happens to the finalists
-    start: Mapping[str, Mapping[str, float]]  # controller -> its gains in place
+
+    @property
+    def controllers(self) -> tuple[str, ...]:
+        """Names of those that are tuned."""
+        return tuple(self.subjects)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -61,27 +69,28 @@ class Tuning:
         """Hours of a store's plans in all scenarios."""
         return sum(population.scenario.days for population in self.populations) * HOURS_PER_DAY
 
-    def ground(self) -> Ground:
-        """The stores of the search, in chunks."""
+    def ground(self, learns: bool) -> Ground:
+        """The stores of the search, in chunks; those of learners in one, from the validation split."""
+        if learns:
+            return open_ground(self.populations, self.planner, [0, self.stores], self.tuning_seed, "validation")
         ends = [self.stores // rung for rung in RUNGS if self.stores // rung >= LEAST_CHUNK or rung == 1]
         return open_ground(self.populations, self.planner, [0, *ends], self.tuning_seed)
 
-    def fresh_ground(self) -> Ground:
-        """Training stores that the search never met."""
-        ends = [self.stores, self.stores + self.fresh]
-        return open_ground(self.populations, self.planner, ends, self.fresh_seed)
+    def fresh_ground(self, learns: bool) -> Ground:
+        """Stores of the same split that the search never met."""
+        ends, split = [self.stores, self.stores + self.fresh], "validation" if learns else "train"
+        return open_ground(self.populations, self.planner, ends, self.fresh_seed, cast(Split, split))
 
     def search(self, controller: str) -> Search:
         """The search for one controller's gains."""
         name = f"{'+'.join(self.scenarios)}-{self.planner}/{controller}"
         digest = hashlib.sha256(json.dumps(self.what(controller), sort_keys=True).encode()).hexdigest()[:8]
         return Search(
-            controller=controller,
-            start=self.start[controller],
+            subject=self.subjects[controller],
             study=f"{name}/{digest}" if self.study is None else f"{self.study}/{controller}",
             storage=f"sqlite:///{self.storage}",
             seed=self.seed,
-            budget=self.budget,
+            trials=self.trials,
         )
 
     def what(self, controller: str) -> dict[str, Any]:
@@ -93,14 +102,15 @@ class Tuning:
             "stores": self.stores,
             "seed": self.seed,
             "market": hashlib.sha256(market.encode()).hexdigest()[:12],
-            "gains": {name: list(gain.search) for name, gain in searched_gains(controller).items()},
+            "gains": {name: list(gain.search) for name, gain in self.subjects[controller].ranges.items()},
+            **self.subjects[controller].identity,
         }
 
 
 def read_tuning(setting: Setting) -> Tuning:
     """Check what is to be tuned. Raises: ValueError: names the entry, its value and what is allowed."""
     config = setting.config
-    controllers = _names("executors", config["executors"], tunable(), tunable())
+    names = _names("executors", config["executors"], tunable(), (*tunable(), *learners_to_tune()))
     check_names("planner", [config["planner"]], tuple(PLANNERS))
     for name, least in (("trials", 1), ("stores", 4), ("fresh", 2), ("finalists", 1), ("workers", 0)):
         if type(config[name]) is not int or config[name] < least:
@@ -108,11 +118,18 @@ def read_tuning(setting: Setting) -> Tuning:
     write = None if config["write"] is None else Path(str(config["write"]))
     if write is not None and not write.is_dir():
         raise ValueError(f"write(={str(write)!r}) must be a folder that exists, such as conf/controller, or null")
-    configured = {name: config["controllers"].get(name, {"gains": {}})["gains"] for name in controllers}
+    learners = [name for name in names if name in LEARNERS]
+    if write is not None and 0 < len(learners) < len(names):
+        raise ValueError(f"executors(={list(names)}) must be all controllers or all learners to write={str(write)!r}")
+    populations = _populations(setting)
+    if learners and len(populations) > 1:
+        raise ValueError(
+            f"scenarios(={config['scenarios']!r}) must be one, or null, to tune learners such as {learners[0]}"
+        )
     return Tuning(
-        controllers=controllers,
+        subjects={name: _subject(setting, name) for name in names},
         planner=str(config["planner"]),
-        populations=_populations(setting),
+        populations=populations,
         trials=config["trials"],
         stores=config["stores"],
         fresh=config["fresh"],
@@ -124,8 +141,25 @@ def read_tuning(setting: Setting) -> Tuning:
         seed=setting.seed,
         tuning_seed=setting.run_seed(TUNING_RUN),
         fresh_seed=setting.run_seed(FRESH_RUN),
-        start={name: starting_gains(name, gains) for name, gains in configured.items()},
     )
+
+
+def _subject(setting: Setting, name: str) -> Subject:
+    """Whose numbers are searched. Raises: ValueError: names the setting or gain that is not allowed."""
+    config = setting.config
+    if name not in LEARNERS:
+        return ControllerSubject(name, starting_gains(name, config["controllers"].get(name, {"gains": {}})["gains"]))
+    short = config["short"].get(name, {})
+    entries = {**config["agents"][name], **short}
+    try:
+        settings = read_settings(setting, name, entries)
+    except ValueError as error:
+        raise ValueError(f"agents.{name} with short.{name}: {error}") from None
+    stores = config["lessons"]
+    if type(stores) is not int or stores < 1:
+        raise ValueError(f"lessons(={stores!r}) must be a whole number >= 1")
+    job = TrainingJob(Schooling(str(config["planner"]), stores, validation_stores=2), 1, {name: settings})
+    return LearnerSubject(name, setting, job, entries)
 
 
 def _names(what: str, given: object, default: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:

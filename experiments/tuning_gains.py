@@ -48,6 +48,8 @@ def starting_gains(name: str, configured: Mapping[str, float]) -> dict[str, floa
 def rounded(value: float, gain: Gain) -> float:
     """The value with as many digits as it is worth writing, never outside of where the search looks."""
     low, high = gain.search
+    if gain.unit.startswith("whole"):
+        return float(round(value))
     size = abs(value) if gain.log else high - low
     unit = Decimal(1).scaleb(floor(log10(size)) - SIGNIFICANT + 1)
     exact = Decimal(value)

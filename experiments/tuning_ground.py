@@ -1,4 +1,4 @@
-"""Training stores on which gains are scored: opened once, in chunks, each with what the plan as written earns there."""
+"""Stores on which gains are scored: opened once, in chunks, each with what the plan as written earns there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.population import Population
+from merchantgym.envs.population import Population, Split
 from merchantgym.envs.rollout import rollout
 from merchantgym.envs.store import HOURS_PER_DAY
 
@@ -35,7 +35,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """Training stores, the same and under the same chance for every trial of every controller."""
+    """Stores, the same and under the same chance for every trial."""
 
     chunks: tuple[tuple[Block, ...], ...]  # chunk by chunk, in each a block of every scenario
     scales: tuple[float, ...]  # mean size of the profit of the plan as written, a scenario each [CNY]
@@ -57,16 +57,19 @@ class Ground:
         return sum(self.store_hours(chunk) for chunk in range(len(self)))
 
 
-def open_ground(populations: Sequence[Population], planner: str, ends: Sequence[int], seed: int) -> Ground:
-    """Open training stores of every scenario, have their plans written, and carry them out as written.
+def open_ground(
+    populations: Sequence[Population], planner: str, ends: Sequence[int], seed: int, split: Split = "train"
+) -> Ground:
+    """Open stores of every scenario, have their plans written, and carry them out as written.
 
     Args:
         populations: a scenario each.
         ends: numbers of stores at which chunks begin and end; [512, 640, 768] is 256 stores in two chunks.
         seed: of what happens.
+        split: of the stores; those by which a learner's policies are chosen are not those it learns from.
     """
     chunks = tuple(
-        tuple(_block(population, planner, first, end - first, seed) for population in populations)
+        tuple(_block(population, planner, first, end - first, seed, split) for population in populations)
         for first, end in pairwise(ends)
     )
     profits = [np.concatenate([blocks[i].as_written for blocks in chunks]) for i in range(len(populations))]
@@ -79,8 +82,8 @@ def share(uplift: Floats, scales: Sequence[float]) -> Floats:
     return shares
 
 
-def _block(population: Population, planner: str, first: int, count: int, seed: int) -> Block:
-    opened = population.open("train", count, first=first)
+def _block(population: Population, planner: str, first: int, count: int, seed: int, split: Split) -> Block:
+    opened = population.open(split, count, first=first)
     _, plans = write_plans(planner, opened)
     return Block(opened, plans, first, seed, _profit(make_controller("open_loop"), opened, plans, first, seed))
 

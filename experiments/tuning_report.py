@@ -55,7 +55,7 @@ def print_table(tuning: Tuning, verdicts: Sequence[Verdict], console: Console) -
     table.width = min(WIDTH, Measurement.get(console, console.options.update(max_width=WIDTH), table).maximum)
     console.print(table, crop=False)
     legend = (
-        f"Uplift over the plan as written, as a share of what it earns: {tuning.fresh:,} fresh training stores of "
+        f"Uplift over the plan as written, as a share of what it earns: {tuning.fresh:,} fresh stores of "
         f"{', '.join(tuning.scenarios)}, 95 % intervals over stores.\nOptimism: the search's best trial, its score on "
         f"the {tuning.stores:,} stores of the search less its score on fresh ones."
     )
@@ -90,14 +90,18 @@ def draw_history(verdicts: Sequence[Verdict], path: Path) -> None:
 def history(tuning: Tuning, verdict: Verdict, command: str) -> list[str]:
     """Where gains come from, in words, for the head of a controller's file."""
     count, hours = verdict.whole_trials + verdict.pruned_trials, f"{verdict.store_hours / 1e6:.1f} million store-hours"
-    where = f"on {tuning.stores:,} training stores of {', '.join(tuning.scenarios)} under the {tuning.planner} planner"
+    learns = tuning.subjects[verdict.controller].learns
+    stores = "validation stores" if learns else "training stores"
+    where = f"on {tuning.stores:,} {stores} of {', '.join(tuning.scenarios)} under the {tuning.planner} planner"
     kept = verdict.gain == Interval(0.0, 0.0, 0.0)
     begins = f"none of {count} others ({hours}) was better" if kept else f"the best of {count} trials ({hours})"
-    before = "" if kept else f", {_percent(verdict.gain.mean)} {_ends(verdict.gain)} over the gains before"
+    ours, anew = ("settings", ", trained anew,") if learns else ("gains", "")
+    before = "" if kept else f", {_percent(verdict.gain.mean)} {_ends(verdict.gain)} over the {ours} before"
+    uplift = f"{_percent(verdict.uplift.mean)} {_ends(verdict.uplift)}"
     return [
         f"{begins} {where}.",
-        f"On {tuning.fresh:,} fresh training stores {_percent(verdict.uplift.mean)} {_ends(verdict.uplift)} over the "
-        f"plan as written, {verdict.uplift_cny:+,.0f} CNY per store{before}. Found by:",
+        f"On {tuning.fresh:,} fresh {stores}{anew} {uplift} over the plan as written, {verdict.uplift_cny:+,.0f} CNY "
+        f"per store{before}. Found by:",
         f"  {command}",
     ]
 

@@ -7,7 +7,7 @@ it saves pays for further trials: the budget is counted in store-hours, so every
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
@@ -19,14 +19,12 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from merchantgym.controllers import make_controller
-
 from .statistics import Floats
-from .tuning_gains import rounded, searched_gains
-from .tuning_ground import Ground, share
+from .tuning_gains import rounded
+from .tuning_ground import Ground
 from .tuning_sampler import KeyedSampler, score_of
+from .tuning_subjects import Subject
 
-HOPELESS = 1.645  # [standard errors] behind the best so far, paired by store: 5 % of equals are lost at a chunk's end
 _MOST_TRIALS = 50  # for each that the budget would pay in full: ends a search in which nothing can be built
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -37,18 +35,33 @@ optuna.logging.set_verbosity(logging.ERROR)
 class Search:
     """What is searched, by what name it is kept, and what it may cost."""
 
-    controller: str
-    start: Mapping[str, float]  # the gains in place, all of them
+    subject: Subject
     study: str  # name in the storage
     storage: str  # address of the database
     seed: int
-    budget: int  # [store-hours]
+    trials: int  # whole ones that the budget pays for
+
+    @property
+    def controller(self) -> str:
+        """Name of whose gains are searched."""
+        return self.subject.name
+
+    @property
+    def start(self) -> Mapping[str, float]:
+        """The gains in place, all of them."""
+        return self.subject.start
+
+    def whole(self, study: Study, ground: Ground) -> int | None:
+        """Store-hours of a whole trial: of a training, what the first one took; None before that is known."""
+        if not self.subject.learns:
+            return ground.whole
+        first = in_place(self, study)
+        return None if first is None or first.state != TrialState.COMPLETE else store_hours([first])
 
     @property
     def space(self) -> dict[str, FloatDistribution]:
         """Where to look for each gain that is searched."""
-        found = searched_gains(self.controller)
-        return {name: FloatDistribution(*gain.search, log=gain.log) for name, gain in found.items()}
+        return {name: FloatDistribution(*gain.search, log=gain.log) for name, gain in self.subject.ranges.items()}
 
     def within(self) -> dict[str, float]:
         """The gains in place, moved to where the search looks: what the sampler is told of them."""
@@ -108,16 +121,17 @@ def work(search: Search, ground: Ground, alive: Callable[[], bool] = lambda: Tru
         alive: asked after every chunk; False ends the work at once.
     Raises: ValueError: the gains in place cannot be run.
     """
-    study, most = search.open(), _MOST_TRIALS * max(1, search.budget // ground.whole)
+    study, most = search.open(), _MOST_TRIALS * search.trials
     while alive():
         trials = study.get_trials(deepcopy=False)
         states = [trial.state for trial in trials]
-        taken = store_hours(trials) + states.count(TrialState.RUNNING) * ground.whole
-        used_up = taken + ground.whole > search.budget or len(trials) >= most
-        if used_up and TrialState.WAITING not in states:
+        whole = search.whole(study, ground)
+        taken = store_hours(trials) + states.count(TrialState.RUNNING) * (whole or 0)
+        used_up = whole is not None and taken + whole > search.trials * whole
+        if (used_up or len(trials) >= most) and TrialState.WAITING not in states:
             return
         trial = study.ask()
-        if "start" not in trial.user_attrs and _too_late(study, trial, ground, search.budget):
+        if "start" not in trial.user_attrs and whole is not None and _too_late(study, trial, whole, search.trials):
             study.tell(trial, state=TrialState.FAIL)
             return
         try:
@@ -132,46 +146,79 @@ def store_hours(trials: Sequence[FrozenTrial]) -> int:
     return sum(int(trial.user_attrs.get("store_hours", 0)) for trial in trials if trial.state in _FINISHED)
 
 
-def _too_late(study: Study, trial: Trial, ground: Ground, budget: int) -> bool:
+def _too_late(study: Study, trial: Trial, whole: int, allowed: int) -> bool:
     """True where trials that other processes began at the same moment leave too little for this one."""
     trials = study.get_trials(deepcopy=False)
     running = [other for other in trials if other.state == TrialState.RUNNING and other.number <= trial.number]
-    return store_hours(trials) + len(running) * ground.whole > budget
+    return store_hours(trials) + len(running) * whole > allowed * whole
 
 
 def _run(search: Search, study: Study, trial: Trial, ground: Ground, alive: Callable[[], bool]) -> None:
-    """One trial, chunk by chunk, told to the study."""
+    """One trial, stage by stage, told to the study."""
     gains = _gains(search, trial)
     begins = "start" in trial.user_attrs
     trial.set_user_attr("gains", gains)
+    race = _Race(search, study, trial, begins, alive)
     try:
-        actor = make_controller(search.controller, gains)
+        search.subject.run(gains, ground, race.tell)
+    except _EndedError:
+        return
     except ValueError as error:
         _impossible(study, trial, begins, error)
         return
-    parts: list[Floats] = []
-    for chunk in range(len(ground)):
-        try:
-            parts.append(ground.uplift(actor, chunk))
-        except ValueError as error:
-            _impossible(study, trial, begins, error)
-            return
-        if not alive():
-            return
-        uplift = np.concatenate(parts, axis=1)
-        scores = share(uplift, ground.scales)
-        trial.set_user_attr("store_hours", sum(ground.store_hours(done) for done in range(chunk + 1)))
-        trial.report(float(scores.mean()), chunk)
-        if chunk + 1 < len(ground) and not begins and _hopeless(scores, study):
-            study.tell(trial, state=TrialState.PRUNED)
-            return
-    trial.set_user_attr("scores", scores.tolist())
-    study.tell(trial, float(scores.mean()))
+    trial.set_user_attr("scores", race.scores.tolist())
+    study.tell(trial, float(race.scores.mean()))
+
+
+class _EndedError(Exception):
+    """A trial that is not carried out to its end."""
+
+
+@dataclass
+class _Race:
+    """What is told of a trial under way, which ends where it is hopeless."""
+
+    search: Search
+    study: Study
+    trial: Trial
+    begins: bool  # the gains in place, which are never stopped
+    alive: Callable[[], bool]
+    stage: int = 0
+    scores: Floats = field(default_factory=lambda: np.zeros(0))  # of the stores met so far
+
+    def tell(self, scores: Floats, hours: int, last: bool) -> None:
+        """Note how far the trial has come. Raises: _EndedError: nobody waits for it any more, or it is hopeless."""
+        if not self.alive():
+            raise _EndedError
+        self.scores = scores
+        self.trial.set_user_attr("store_hours", hours)
+        self.trial.report(float(scores.mean()), self.stage)
+        if self.search.subject.learns:
+            self.trial.set_user_attr(_at(self.stage), scores.tolist())
+        if not last and not self.begins and self._hopeless():
+            self.study.tell(self.trial, state=TrialState.PRUNED)
+            raise _EndedError
+        self.stage += 1
+
+    def _hopeless(self) -> bool:
+        """True where the trial is behind the best whole one, at the same stage and by store, by more than chance."""
+        whole = ranked(self.study)
+        if not whole or len(self.scores) < 2:
+            return False
+        best = whole[0].user_attrs.get(_at(self.stage), whole[0].user_attrs["scores"])
+        behind = np.asarray(best)[: len(self.scores)] - self.scores
+        error = float(behind.std(ddof=1)) / sqrt(len(behind))
+        return float(behind.mean()) > self.search.subject.hopeless * error
+
+
+def _at(stage: int) -> str:
+    """Under what name a training's scores at a validation are kept."""
+    return f"scores/{stage}"
 
 
 def _gains(search: Search, trial: Trial) -> dict[str, float]:
     """All gains of a trial; those that are searched rounded as they would be written."""
-    known = searched_gains(search.controller)
+    known = search.subject.ranges
     tried = {
         name: rounded(trial.suggest_float(name, where.low, where.high, log=where.log), known[name])
         for name, where in search.space.items()
@@ -186,16 +233,6 @@ def _impossible(study: Study, trial: Trial, begins: bool, error: ValueError) -> 
         raise error
     trial.set_user_attr("impossible", str(error))
     study.tell(trial, state=TrialState.PRUNED)
-
-
-def _hopeless(scores: Floats, study: Study) -> bool:
-    """True where a trial is behind the best whole trial, on the stores that it has met, by more than chance."""
-    whole = ranked(study)
-    if not whole or len(scores) < 2:
-        return False
-    behind = np.asarray(whole[0].user_attrs["scores"])[: len(scores)] - scores
-    error = float(behind.std(ddof=1)) / sqrt(len(behind))
-    return float(behind.mean()) > HOPELESS * error
 
 
 def ranked(study: Study) -> list[FrozenTrial]:

@@ -8,8 +8,6 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from merchantgym.controllers import make_controller
-
 from .statistics import Floats, Interval, mean_interval
 from .tuning_ground import Ground, share
 from .tuning_sampler import score_of
@@ -51,17 +49,28 @@ def finalists(search: Search, study: Study, count: int) -> list[FrozenTrial]:
     return [trial for trial in whole if trial.number in numbers]
 
 
-def rescore(search: Search, fresh: Ground, count: int, alive: Callable[[], bool] = lambda: True) -> None:
-    """Run the finalists on fresh stores, those that were not yet, and keep with the study what they earned."""
+def rescore(
+    search: Search,
+    fresh: Ground,
+    count: int,
+    alive: Callable[[], bool] = lambda: True,
+    *,
+    ground: Callable[[], Ground],
+) -> None:
+    """Run the finalists on fresh stores, those that were not yet, and keep with the study what they earned.
+
+    Args:
+        ground: gives the stores of the search, by which a learner's checkpoint is chosen.
+    """
     study = search.open()
     for trial in finalists(search, study, count):
         if not alive():
             return
         if _key(trial, len(fresh.chunks[0][0].opened)) not in study.user_attrs:
-            actor = make_controller(search.controller, trial.user_attrs["gains"])
+            actor, hours = search.subject.finalist(trial.user_attrs["gains"], ground)
             uplift = fresh.uplift(actor, 0)
             earned = {"scores": share(uplift, fresh.scales).tolist(), "cny": float(uplift.mean())}
-            study.set_user_attr(_key(trial, uplift.shape[1]), earned | {"store_hours": fresh.whole})
+            study.set_user_attr(_key(trial, uplift.shape[1]), earned | {"store_hours": fresh.whole + hours})
 
 
 def judge(search: Search, stores: int, count: int, rng: np.random.Generator) -> Verdict:

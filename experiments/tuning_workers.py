@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context, parent_process
 from signal import SIG_IGN, SIGINT, signal
 from typing import TypeVar
@@ -53,15 +53,18 @@ def _wait(pending: set[Future[None]], tell: Tell) -> None:
 
 
 def _search(tuning: Tuning, controllers: Sequence[str], alive: Alive) -> None:
-    ground = tuning.ground()
+    ground = cache(tuning.ground)
     for name in controllers:
-        work(tuning.search(name), ground, alive)
+        search = tuning.search(name)
+        work(search, ground(search.subject.learns), alive)
 
 
 def _rescore(tuning: Tuning, controllers: Sequence[str], alive: Alive) -> None:
-    ground = tuning.fresh_ground()
+    ground, fresh = cache(tuning.ground), cache(tuning.fresh_ground)
     for name in controllers:
-        rescore(tuning.search(name), ground, tuning.finalists, alive)
+        search = tuning.search(name)
+        learns = search.subject.learns
+        rescore(search, fresh(learns), tuning.finalists, alive, ground=partial(ground, learns))
 
 
 def _has_parent() -> bool:

@@ -13,14 +13,13 @@ from rich.console import Console
 
 from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.scenario import load_scenario
+from merchantgym.experiments.markdown import NOTE, note_of
 from merchantgym.experiments.plots import FIXED, colours
 from merchantgym.experiments.ranking import Ranking
 from merchantgym.experiments.ranking_plots import draw_ranking
 from merchantgym.experiments.ranking_report import (
-    NOTE,
     SceneReport,
     markdown,
-    note_of,
     print_ranking,
     write_json,
 )

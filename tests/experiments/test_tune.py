@@ -22,6 +22,7 @@ from PIL import Image
 from merchantgym.controllers import make_controller
 from merchantgym.envs.population import Population
 from merchantgym.experiments import cli, tuning_workers
+from merchantgym.experiments.tuning_subjects import ControllerSubject
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = (
@@ -219,16 +220,15 @@ def test_a_trial_far_behind_stops_early(here: Path) -> None:
 def test_gains_that_exclude_each_other_are_counted_and_reported(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from merchantgym.experiments import tuning_search
-
     calls = count()
 
-    def picky(name: str, gains: Any = None) -> Any:
+    def picky(self: ControllerSubject, gains: Any, ground: Any, tell: Any) -> None:
         if next(calls) % 3 == 1:
             raise ValueError(f"high(={gains['high']}) must be more than low today")
-        return make_controller(name, gains)
+        run(self, gains, ground, tell)
 
-    monkeypatch.setattr(tuning_search, "make_controller", picky)
+    run = ControllerSubject.run
+    monkeypatch.setattr(ControllerSubject, "run", picky)
     report = tune("executors=[pid]", "trials=6")
     [one] = report["controllers"]
     assert len(one["impossible"]) >= 2
