@@ -6,10 +6,6 @@ in groups of twins that play the same store with the same chance, so that an adv
 differ in nothing but what was decided.
 """
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -20,33 +16,11 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import ConvertCallback
 from torch import Tensor
 
-from merchantgym.envs.actor import Actor
-from merchantgym.envs.engines.streams import keyed_generator
-from merchantgym.envs.opening import OpenStores
-from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.reward import RewardWeights
-
-from .policy import Correction, ListingPolicy, Standard
+from .pilot import pilot
+from .policy import ListingPolicy
 from .ppo_settings import PpoSettings
-from .residual import ResidualActor, ResidualVecEnv
-from .sb3_env import FleetVecEnv
-
-Validate = Callable[[Actor], float]
-"""Mean profit [CNY] of an actor on validation stores."""
-Progress = Callable[[int, int], None]
-"""Called with (store-hours done, store-hours in all)."""
-
-_PILOT = 77  # what a keyed generator is asked for: the corrections of the pilot run
-_PILOT_DAYS = 14
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """The best policy of a training, and its course."""
-
-    actor: ResidualActor
-    steps: NDArray[np.int64]  # (n,) store-hours of experience; 0 is the base controller
-    profit: NDArray[np.float64]  # (n,) mean profit on the validation stores [CNY]
+from .residual import ResidualActor, ResidualVecEnv, corrected_stores, load_residual
+from .training import Lesson, Trained, attend
 
 
 class TwinBuffer(RolloutBuffer):
@@ -64,108 +38,24 @@ class TwinBuffer(RolloutBuffer):
             self.advantages = (groups - groups.mean(axis=2, keepdims=True)).reshape(self.buffer_size, -1)
 
 
-@dataclass
-class _Course:
-    """What a training has come to so far; with the model and the stores' snapshot, all that a checkpoint holds."""
+def train_ppo(settings: PpoSettings, lesson: Lesson) -> Trained:
+    """Train corrections of the lesson's base by PPO; the best on validation is kept, the untrained one included.
 
-    update: int
-    steps: list[int]
-    profit: list[float]
-    best: dict[str, Tensor]
-
-    def judge(self, update_hours: int, profit: float, correction: Correction) -> None:
-        """Note a validation, and keep the policy if it is the best so far."""
-        if not self.profit or profit > max(self.profit):
-            self.best = correction.state_dict()
-        self.steps.append(self.update * update_hours)
-        self.profit.append(profit)
-
-
-def train_ppo(
-    settings: PpoSettings,
-    base: Actor,
-    stores: OpenStores,
-    plans: PlanArrays,
-    *,
-    seed: int,
-    folder: Path,
-    validate: Validate,
-    reward: RewardWeights | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> Trained:
-    """Train corrections of `base` on `stores`; the best on validation is kept, the untrained one included.
-
-    A checkpoint is written to `folder` after every validation, whole or not at all. Called again with the same folder
-    the training goes on from there, and ends as it would have without the interruption.
-
-    Args:
-        settings: of the training.
-        base: the controller that is corrected.
-        stores, plans: training stores and a plan for each.
-        seed: of everything random.
-        folder: for `checkpoint.pt`, `policy.pt` and `curve.npz`.
-        validate: scores an actor; sees no training store.
-        reward: weights of the reward, profit by default.
-        threads: share the stores; they change no result.
-        progress: called after every update.
-    Raises: ValueError: the folder holds a training with other settings or another seed.
+    See `training.attend` for checkpoints and what is raised.
     """
     torch.set_num_threads(1)  # two contended threads slow small networks down a hundredfold
-    torch.manual_seed(seed)
-    identity = {**asdict(settings), "seed": seed, "base_actor": repr(base)}
-    env = ResidualVecEnv(
-        FleetVecEnv(
-            stores,
-            plans,
-            settings.slots,
-            seed=seed,
-            reward=reward,
-            threads=threads,
-            twins=settings.twins,
-            stagger=settings.hold,
-        ),
-        base,
-        settings.scale,
-        hold=settings.hold,
+    torch.manual_seed(lesson.seed)
+    student = _PpoStudent(settings, lesson)
+    course = attend(
+        student,
+        settings,
+        lesson,
+        updates=settings.updates,
+        update_hours=settings.update_hours,
+        evaluations=settings.evaluations,
     )
-    model = _model(settings, env, seed)
-    course = _resume(folder / "checkpoint.pt", identity, model, env)
-    every = max(1, settings.updates // settings.evaluations)
-    callback = ConvertCallback(lambda *_: True)
-    callback.init_callback(model)
-    while True:
-        if progress is not None:
-            progress(course.update * settings.update_hours, settings.updates * settings.update_hours)
-        last = course.update >= settings.updates
-        if (course.update % every == 0 or last) and course.update * settings.update_hours not in course.steps:
-            correction = model.policy.correction()
-            course.judge(settings.update_hours, validate(ResidualActor(base, correction, settings.scale)), correction)
-            _save(folder, identity, settings, model, env, course)
-        if last:
-            break
-        model.collect_rollouts(env, callback, model.rollout_buffer, settings.decisions)
-        model._update_current_progress_remaining(course.update, settings.updates)
-        model.train()
-        course.update += 1
-    env.close()
-    return Trained(load_trained(folder, base), np.array(course.steps), np.array(course.profit))
-
-
-def load_trained(folder: Path, base: Actor) -> ResidualActor:
-    """The best policy of a training, over its base controller.
-
-    Raises: ValueError: the folder holds none, or it corrects another controller.
-    """
-    path = folder / "policy.pt"
-    if not path.is_file():
-        raise ValueError(f"{folder} holds no trained policy (policy.pt)")
-    saved = _read(path, weights_only=True)
-    if saved["base"] != base.name:
-        raise ValueError(f"{path} corrects the controller {saved['base']!r}, not {base.name!r}")
-    correction = Correction(saved["width"])
-    correction.load_state_dict(saved["weights"])
-    return ResidualActor(base, correction.eval().requires_grad_(False), saved["scale"])
+    student.env.close()
+    return Trained(load_residual(lesson.folder, lesson.base), np.array(course.steps), np.array(course.profit))
 
 
 class _Model(PPO):
@@ -175,9 +65,50 @@ class _Model(PPO):
     rollout_buffer: TwinBuffer
 
 
+class _PpoStudent:
+    """SB3's PPO as a `Student`."""
+
+    def __init__(self, settings: PpoSettings, lesson: Lesson) -> None:
+        self.settings = settings
+        self.lesson = lesson
+        self.env = corrected_stores(lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins)
+        self.model = _model(settings, self.env, lesson.seed)
+        self.callback = ConvertCallback(lambda *_: True)
+        self.callback.init_callback(self.model)
+
+    def actor(self) -> ResidualActor:
+        """The base controller, corrected by the means of the policy."""
+        return ResidualActor(self.lesson.base, self.model.policy.correction(), self.settings.scale, self.lesson.name)
+
+    def update(self, number: int, updates: int) -> None:
+        """Collect `decisions` corrections of every slot, then learn from them in `epochs` rounds."""
+        model = self.model
+        model.collect_rollouts(self.env, self.callback, model.rollout_buffer, self.settings.decisions)
+        model._update_current_progress_remaining(number, updates)
+        model.train()
+
+    def state(self) -> dict[str, Any]:
+        """Weights, optimiser, stores and the observations last seen."""
+        return {
+            "policy": self.model.policy.state_dict(),
+            "optimizer": self.model.policy.optimizer.state_dict(),
+            "reward_scale": self.model.rollout_buffer.reward_scale,
+            "stores": self.env.snapshot(),
+            "starts": self.model._last_episode_starts,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.model.policy.load_state_dict(state["policy"])
+        self.model.policy.optimizer.load_state_dict(state["optimizer"])
+        self.model.rollout_buffer.reward_scale = state["reward_scale"]
+        self.model._last_obs = cast(Any, self.env.restore(state["stores"]))
+        self.model._last_episode_starts = state["starts"]
+
+
 def _model(settings: PpoSettings, env: ResidualVecEnv, seed: int) -> _Model:
     """PPO with inputs and rewards scaled by a pilot run, ready to collect."""
-    standard, spread = _pilot(settings, env, seed)
+    standard, spread = pilot(env, seed, log_std=settings.log_std, gamma=settings.gamma)
     model = _Model(
         ListingPolicy,
         env,
@@ -201,85 +132,3 @@ def _model(settings: PpoSettings, env: ResidualVecEnv, seed: int) -> _Model:
     model.policy.standardise(standard)
     model._setup_learn(settings.steps, reset_num_timesteps=True)
     return model
-
-
-def _pilot(settings: PpoSettings, env: ResidualVecEnv, seed: int) -> tuple[Standard, float]:
-    """A fortnight of random corrections: the scale of the inputs, and the spread of returns."""
-    rng = keyed_generator(seed, _PILOT)
-    seen, rewards, ends = [], [], []
-    inputs: NDArray[Any] = env.reset()
-    assert env.action_space.shape is not None
-    for _ in range(_PILOT_DAYS * 24 // settings.hold):
-        seen.append(np.asarray(inputs))
-        noise = np.exp(settings.log_std) * rng.normal(size=(env.num_envs, *env.action_space.shape))
-        inputs, reward, done, _ = cast(Any, env.step(noise))
-        rewards.append(reward)
-        ends.append(done)
-    value, returns = np.zeros(env.num_envs), []
-    for reward, done in zip(reversed(rewards), reversed(ends), strict=True):
-        value = reward + settings.gamma * value * (1.0 - done)
-        returns.append(value)
-    return Standard.of(np.concatenate(seen)), max(float(np.std(returns)), 1e-6)
-
-
-def _resume(path: Path, identity: Mapping[str, Any], model: _Model, env: ResidualVecEnv) -> _Course:
-    """Go on from a checkpoint, or begin."""
-    if not path.is_file():
-        return _Course(0, [], [], {})
-    saved = _read(path, weights_only=False)
-    if saved["identity"] != identity:
-        changed = next(name for name in identity if saved["identity"].get(name) != identity[name])
-        raise ValueError(
-            f"{path} is a training with {changed}(={saved['identity'].get(changed)!r}), not {identity[changed]!r}; "
-            "take another run name, or delete the folder"
-        )
-    model.policy.load_state_dict(saved["policy"])
-    model.policy.optimizer.load_state_dict(saved["optimizer"])
-    model.rollout_buffer.reward_scale = saved["reward_scale"]
-    model._last_obs = cast(Any, env.restore(saved["stores"]))
-    model._last_episode_starts = saved["starts"]
-    torch.set_rng_state(saved["torch"])
-    np.random.set_state(saved["numpy"])  # noqa: NPY002 - SB3 shuffles its batches with it
-    return cast(_Course, saved["course"])
-
-
-def _save(
-    folder: Path,
-    identity: Mapping[str, Any],
-    settings: PpoSettings,
-    model: _Model,
-    env: ResidualVecEnv,
-    course: _Course,
-) -> None:
-    """Write policy, curve and checkpoint, each whole or not at all, the checkpoint last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    policy = {"base": settings.base, "width": settings.width, "scale": settings.scale, "weights": course.best}
-    _write(folder / "policy.pt", lambda path: torch.save(policy, path))
-    curve = {"steps": np.array(course.steps), "profit": np.array(course.profit)}
-    _write(folder / "curve.npz", lambda path: np.savez(path, **cast(Any, curve)))
-    checkpoint = {
-        "identity": dict(identity),
-        "policy": model.policy.state_dict(),
-        "optimizer": model.policy.optimizer.state_dict(),
-        "reward_scale": model.rollout_buffer.reward_scale,
-        "stores": env.snapshot(),
-        "starts": model._last_episode_starts,
-        "torch": torch.get_rng_state(),
-        "numpy": np.random.get_state(),  # noqa: NPY002
-        "course": course,
-    }
-    _write(folder / "checkpoint.pt", lambda path: torch.save(checkpoint, path))
-
-
-def _read(path: Path, *, weights_only: bool) -> Any:
-    """What was saved. Raises: ValueError: the file is broken."""
-    try:
-        return torch.load(path, weights_only=weights_only)
-    except Exception as error:  # a zip, pickle or operating system error, depending on what is broken
-        raise ValueError(f"{path} is broken ({type(error).__name__}); delete its folder to train anew") from error
-
-
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    part = path.with_name(f"part-{path.name}")
-    write(part)
-    os.replace(part, path)

@@ -1,8 +1,9 @@
 """Settings of a training by PPO, checked when they are made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+
+from .settings import check_numbers, check_whole
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,20 @@ class PpoSettings:
 
     def __post_init__(self) -> None:
         """Every number is checked here, so that a training does not fail after an hour."""
-        for name in ("steps", "slots", "twins", "hold", "decisions", "batch", "epochs", "width", "evaluations"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"agent.{name}(={value!r}) must be a whole number >= 1")
-        for name, low, high in (
-            ("learning_rate", 1e-9, 1.0),
-            ("gamma", 0.0, 1.0),
-            ("gae_lambda", 0.0, 1.0),
-            ("clip", 1e-6, 1.0),
-            ("max_grad", 1e-6, 1e6),
-            ("value_weight", 0.0, 1e6),
-            ("scale", 1e-6, 2.0),
-            ("log_std", -10.0, 1.0),
-        ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise ValueError(f"agent.{name}(={value!r}) must be a number in [{low:g}, {high:g}]")
+        check_whole(self, ("steps", "slots", "twins", "hold", "decisions", "batch", "epochs", "width", "evaluations"))
+        check_numbers(
+            self,
+            {
+                "learning_rate": (1e-9, 1.0),
+                "gamma": (0.0, 1.0),
+                "gae_lambda": (0.0, 1.0),
+                "clip": (1e-6, 1.0),
+                "max_grad": (1e-6, 1e6),
+                "value_weight": (0.0, 1e6),
+                "scale": (1e-6, 2.0),
+                "log_std": (-10.0, 1.0),
+            },
+        )
         if self.slots % self.twins:
             raise ValueError(f"agent.slots(={self.slots}) must be a multiple of agent.twins(={self.twins})")
         if 24 % self.hold:
@@ -64,15 +62,3 @@ class PpoSettings:
     def updates(self) -> int:
         """Number of updates."""
         return self.steps // self.update_hours
-
-
-def settings_from_mapping(config: Mapping[str, Any]) -> PpoSettings:
-    """Settings from the form of `conf/agent/ppo.yaml`.
-
-    Raises: ValueError: an unknown entry, or a value that is not allowed; the message names it.
-    """
-    known = [entry.name for entry in fields(PpoSettings)]
-    values = {name: value for name, value in config.items() if name != "name"}
-    if unknown := sorted(set(values) - set(known)):
-        raise ValueError(f"agent has no entry {unknown[0]!r}; it has: {', '.join(known)}")
-    return PpoSettings(**values)

@@ -1,6 +1,7 @@
 """A learned correction on top of any actor: before training it is that actor, to the last bit."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,8 +16,10 @@ from merchantgym.envs.engines.layout import FloatArray
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.store import HOURS_PER_DAY
 
+from .checkpoint import POLICY, read_policy
 from .policy import Correction
 from .sb3_env import FleetVecEnv, Snapshot
+from .training import Lesson
 
 
 def corrected(base: FloatArray, correction: NDArray[Any], scale: float) -> FloatArray:
@@ -51,6 +54,29 @@ class ResidualActor:
         with torch.inference_mode():
             correction = self.correction(torch.from_numpy(policy_input(observation, base))).numpy()
         return corrected(base, correction.astype(np.float64), self.scale), memory
+
+    def saved(self) -> dict[str, Any]:
+        """As plain values and tensors, for `load_residual`."""
+        return {
+            "name": self.name,
+            "base": self.base.name,
+            "width": self.correction.width,
+            "scale": self.scale,
+            "weights": self.correction.state_dict(),
+        }
+
+
+def load_residual(folder: Path, base: Actor) -> ResidualActor:
+    """The best policy of a training, over its base controller.
+
+    Raises: ValueError: the folder holds none, or it corrects another controller.
+    """
+    saved = read_policy(folder)
+    if saved["base"] != base.name:
+        raise ValueError(f"{folder / POLICY} corrects the controller {saved['base']!r}, not {base.name!r}")
+    correction = Correction(saved["width"])
+    correction.load_state_dict(saved["weights"])
+    return ResidualActor(base, correction.eval().requires_grad_(False), saved["scale"], saved["name"])
 
 
 class ResidualVecEnv(VecEnvWrapper):
@@ -140,3 +166,18 @@ class ResidualVecEnv(VecEnvWrapper):
         self._memory = tuple(snapshot[f"memory.{i}"].copy() for i in range(parts))
         self._action = snapshot["action"].copy()
         return policy_input(self.venv.fleet.observation, self._action)
+
+
+def corrected_stores(lesson: Lesson, slots: int, scale: float, *, hold: int, twins: int = 1) -> ResidualVecEnv:
+    """The stores of a lesson in the hands of its base, `slots` at once, their first plans at different hours."""
+    stores = FleetVecEnv(
+        lesson.stores,
+        lesson.plans,
+        slots,
+        seed=lesson.seed,
+        reward=lesson.reward,
+        threads=lesson.threads,
+        twins=twins,
+        stagger=hold,
+    )
+    return ResidualVecEnv(stores, lesson.base, scale, hold=hold)

@@ -9,6 +9,7 @@ from typing import Any
 from rich.progress import Progress, TaskID
 
 from merchantgym.agents.planners import PLANNERS
+from merchantgym.agents.registry import LEARNERS
 from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.catalogue import read_catalogue
@@ -16,7 +17,7 @@ from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.population import Population, open_catalogue
 from merchantgym.envs.scenario import scenario_from_mapping, scenario_mapping, scenario_names
 
-from .learning import LEARNED, Learned, TrainingJob, learn, read_job
+from .learning import Learned, TrainingJob, learn, read_job, settings_of
 from .scenarios import in_order
 from .setting import Setting, check_names, controller
 from .table import OPEN_LOOP
@@ -49,7 +50,7 @@ def read_comparison(setting: Setting) -> Comparison:
     if stores < 2:
         raise ValueError(f"stores(={stores}) must be >= 2: an interval needs two")
     for name in executors:
-        if name not in LEARNED:
+        if name not in LEARNERS:
             controller(config, name)
     scenarios = _scenarios(setting)
     if scenarios and OPEN_LOOP not in executors:
@@ -58,7 +59,7 @@ def read_comparison(setting: Setting) -> Comparison:
         planners=planners,
         executors=executors,
         stores=stores,
-        job=read_job(setting),
+        job=read_job(setting, {name: settings_of(setting, name) for name in executors if name in LEARNERS}),
         shop=None if scenarios else _open_shop(setting),
         scenarios=scenarios,
         bound_stores=_bound_stores(config, stores),
@@ -68,7 +69,7 @@ def read_comparison(setting: Setting) -> Comparison:
 
 def learn_all(setting: Setting, comparison: Comparison, bars: Progress) -> dict[str, list[Learned]]:
     """Train what must be trained: executor -> one a training seed."""
-    names = [name for name in comparison.executors if name in LEARNED]
+    names = [name for name in comparison.executors if name in LEARNERS]
     return {name: learn(setting, comparison.job, name, bars) for name in names}
 
 
@@ -89,7 +90,7 @@ def _executors(entry: Any) -> tuple[str, ...]:
         return tuple(name for name in CONTROLLERS if name != _CHANCE)
     if not isinstance(entry, list):
         raise ValueError(f"executors(={entry!r}) must be a list such as [open_loop, pid], or {EVERY_CONTROLLER}")
-    check_names("executors", entry, (*CONTROLLERS, *GUARDED, *LEARNED))
+    check_names("executors", entry, (*CONTROLLERS, *GUARDED, *LEARNERS))
     return tuple(entry)
 
 

@@ -6,11 +6,13 @@ import numpy as np
 from omegaconf import DictConfig
 
 from merchantgym.agents.bundle import load_bundle
+from merchantgym.agents.checkpoint import POLICY
 from merchantgym.agents.planners import PLANNERS
 from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 
 from .evaluation import score, write_stores
+from .learning import load_policy
 from .setting import TEST_RUN, Setting, check_names, controller, open_tracker, progress_bars, read_setting, write_plans
 from .table import build_rows, numbers, print_table, write_json
 
@@ -50,7 +52,7 @@ def run(config: DictConfig) -> None:
 
 
 def read_executor(setting: Setting, name: str) -> Actor:
-    """A controller by its name, or the policy of an exported bundle by its folder.
+    """A controller by its name, a trained policy or an exported bundle by its folder.
 
     Raises: ValueError: it is neither; the message says what is allowed.
     """
@@ -60,6 +62,8 @@ def read_executor(setting: Setting, name: str) -> Actor:
     if not folder.is_dir():
         raise ValueError(
             f"executor(={name!r}) must be one of: {', '.join(CONTROLLERS)}, guard:<one of them>, or the "
-            "folder of a bundle"
+            "folder of a training or of a bundle"
         )
+    if (folder / POLICY).is_file():
+        return load_policy(setting, folder)
     return load_bundle(folder)

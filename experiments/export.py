@@ -7,10 +7,10 @@ from omegaconf import DictConfig
 
 from merchantgym.agents.bundle import export_bundle
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.agents.ppo import load_trained
-from merchantgym.agents.ppo_settings import settings_from_mapping
+from merchantgym.agents.registry import LEARNERS
+from merchantgym.agents.residual import ResidualActor
 
-from .learning import LEARNED, base_of
+from .learning import load_policy
 from .setting import PARITY_RUN, Setting, check_names, progress_bars, read_setting, write_plans
 
 
@@ -22,9 +22,10 @@ def run(config: DictConfig) -> None:
     stores, observations, tolerance = int(entry["stores"]), int(entry["observations"]), float(entry["tolerance"])
     if stores < 1 or observations < 1000:
         raise ValueError(f"stores(={stores}) must be >= 1, observations(={observations}) >= 1000")
-    settings = settings_from_mapping(entry["agent"])
     folder, profit = best_policy(setting, entry["source"])
-    actor = load_trained(folder, base_of(setting, settings))
+    actor = load_policy(setting, folder)
+    if not isinstance(actor, ResidualActor):
+        raise ValueError(f"{folder} holds a policy of {actor.name!r}, which cannot be exported")
     with progress_bars(setting) as bars:
         task = bars.add_task("export and parity check", total=None)
         opened = setting.population.open("test", stores, threads=setting.threads)
@@ -64,7 +65,7 @@ def best_policy(setting: Setting, source: str | None) -> tuple[Path, float]:
     else:
         runs = sorted(setting.output.parent.glob("*/"), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in runs:
-        found = [one for name in LEARNED for one in folder.glob(f"{name}/seed-*/curve.npz")]
+        found = [one for name in LEARNERS for one in folder.glob(f"{name}/seed-*/curve.npz")]
         if found:
             profits = [float(np.nanmax(np.load(path)["profit"])) for path in found]
             best = int(np.argmax(profits))

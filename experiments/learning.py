@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from merchantgym.agents.planners import PLANNERS
-from merchantgym.agents.ppo import Trained, train_ppo
-from merchantgym.agents.ppo_settings import PpoSettings, settings_from_mapping
-from merchantgym.controllers import CONTROLLERS, make_controller
+from merchantgym.agents.registry import LEARNERS
+from merchantgym.agents.settings import settings_from_mapping
+from merchantgym.agents.training import Lesson, Settings, Trained
+from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.rollout import rollout
 
 from .plots import Curve
 from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, check_names, controller, write_plans
-
-LEARNED = ("ppo",)
 
 Report = Callable[[int, int], None]
 
@@ -37,7 +36,7 @@ class TrainingJob:
     stores: int
     validation_stores: int
     seeds: int
-    settings: PpoSettings
+    settings: Mapping[str, Settings]  # of every learner to be trained, by its name
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +50,8 @@ class Learned:
     folder: Path  # checkpoint and best policy
 
 
-def read_job(setting: Setting) -> TrainingJob:
-    """Check what is to be trained. Raises: ValueError: names the entry, its value and what is allowed."""
+def read_job(setting: Setting, settings: Mapping[str, Settings]) -> TrainingJob:
+    """Check how learners are to be trained. Raises: ValueError: names the entry, its value and what is allowed."""
     entry = setting.config["training"]
     check_names("training.planner", [entry["planner"]], tuple(PLANNERS))
     for name, least in (("stores", 1), ("validation_stores", 2), ("seeds", 1)):
@@ -63,27 +62,46 @@ def read_job(setting: Setting) -> TrainingJob:
         stores=int(entry["stores"]),
         validation_stores=int(entry["validation_stores"]),
         seeds=int(entry["seeds"]),
-        settings=settings_from_mapping(setting.config["agent"]),
+        settings=settings,
     )
 
 
-def base_of(setting: Setting, settings: PpoSettings) -> Actor:
-    """The controller that a residual policy corrects, with the configured gains and the agent's own changes to them."""
+def settings_of(setting: Setting, name: str) -> Settings:
+    """Settings of a learner as the configuration has them under `agents.<name>`, checked, its base controller too.
+
+    Raises: ValueError: names the entry that is not allowed.
+    """
+    try:
+        return read_settings(setting, name, setting.config["agents"][name])
+    except ValueError as error:
+        raise ValueError(f"agents.{name}: {error}") from None
+
+
+def read_settings(setting: Setting, name: str, entries: Mapping[str, Any]) -> Settings:
+    """Settings of a learner, checked, its base controller too. Raises: ValueError: names the entry."""
+    settings: Settings = settings_from_mapping(LEARNERS[name].settings, entries)
+    base_of(setting, settings)
+    return settings
+
+
+def base_of(setting: Setting, settings: Settings) -> Actor:
+    """The controller that a learner starts from, with the configured gains and the learner's own changes to them.
+
+    Raises: ValueError: it is not configured, or a gain is unknown.
+    """
     entries = setting.config["controllers"]
-    if settings.base not in entries:
+    if any(part not in entries for part in settings.base.split(":")):
         raise ValueError(f"agent.base(={settings.base!r}) must be one of: {', '.join(entries)}")
-    return make_controller(settings.base, {**entries[settings.base]["gains"], **settings.gains})
+    return controller(setting.config, settings.base, settings.gains)
 
 
 def learn(setting: Setting, job: TrainingJob, name: str, bars: Progress) -> list[Learned]:
     """Train every seed, side by side where there are cores. What was interrupted goes on from its checkpoint.
 
     Args:
-        name: of `LEARNED`.
+        name: of `LEARNERS`.
         bars: takes one bar a seed.
     """
-    check_names("executor", [name], LEARNED)
-    base_of(setting, job.settings)
     baselines = _baselines(setting, job)
     tasks = [bars.add_task(f"train {name}, seed {seed}", total=None) for seed in range(job.seeds)]
 
@@ -104,6 +122,21 @@ def seed_folder(setting: Setting, name: str, seed: int) -> Path:
     return setting.output / name / f"seed-{seed}"
 
 
+def load_policy(setting: Setting, folder: Path) -> Actor:
+    """The best policy of a training, from its folder `<run>/<learner>/seed-<n>`.
+
+    Raises: ValueError: the folder is not called after a learner, or holds no policy over the configured base.
+    """
+    name = folder.resolve().parent.name
+    if name not in LEARNERS:
+        raise ValueError(f"{folder} must be the folder of a training, <run>/<learner>/seed-<n>; learners: {_names()}")
+    return LEARNERS[name].load(folder, base_of(setting, settings_of(setting, name)))
+
+
+def _names() -> str:
+    return ", ".join(LEARNERS)
+
+
 def _workers(setting: Setting, job: TrainingJob) -> int:
     return min(setting.threads, job.seeds)
 
@@ -119,18 +152,20 @@ def _train(setting: Setting, job: TrainingJob, name: str, seed: int, threads: in
     def validate(actor: Actor) -> float:
         return float(rollout(actor, held, held_plans, run_seed, threads=threads).profit.mean())
 
-    return train_ppo(
-        job.settings,
-        base_of(setting, job.settings),
-        opened,
-        plans,
+    settings = job.settings[name]
+    lesson = Lesson(
+        base=base_of(setting, settings),
+        stores=opened,
+        plans=plans,
         seed=setting.run_seed(TRAINING_RUN) + seed,
         folder=seed_folder(setting, name, seed),
-        reward=setting.reward,
         validate=validate,
+        reward=setting.reward,
         threads=threads,
         progress=report,
+        name=name,
     )
+    return LEARNERS[name].train(settings, lesson)
 
 
 def _train_apart(setting: Setting, job: TrainingJob, name: str, seed: int, threads: int, queue: Any) -> Trained:

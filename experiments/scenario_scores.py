@@ -146,7 +146,7 @@ class _Work:
         policies = [one.folder / "policy.pt" for one in self.learned[executor]]
         return {
             "gains": gains,
-            "agent": self.setting.config["agent"],
+            "agent": self.setting.config["agents"][executor],
             "policies": digest_of_files([*policies, *sources_of(merchantgym.agents)]),
         }
 

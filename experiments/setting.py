@@ -119,8 +119,8 @@ def write_plans(planner: str, opened: OpenStores) -> tuple[list[Plan], PlanArray
     return plans, pack_plans(plans, opened.listing_ids)
 
 
-def controller(config: Mapping[str, Any], name: str) -> Actor:
-    """A controller with the gains that the configuration gives it under `controllers.<name>`.
+def controller(config: Mapping[str, Any], name: str, changes: Mapping[str, float] | None = None) -> Actor:
+    """A controller with the gains that the configuration gives it under `controllers.<name>`, and changes to them.
 
     `guard:<name>` is the same one guarded, with those under `controllers.guard` besides.
     Raises: ValueError: the name is not configured, or a gain is unknown.
@@ -129,9 +129,9 @@ def controller(config: Mapping[str, Any], name: str) -> Actor:
     gains: dict[str, float] = {}
     for part in name.split(":"):
         if part not in entries:
-            raise ValueError(f"executor(={name!r}) must be one of: {', '.join(entries)}, or a learned one: ppo")
+            raise ValueError(f"executor(={name!r}) must be one of: {', '.join(entries)}, or a learner of conf/agents")
         gains |= entries[part]["gains"]
-    return make_controller(name, gains)
+    return make_controller(name, {**gains, **(changes or {})})
 
 
 def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:

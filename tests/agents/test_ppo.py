@@ -8,9 +8,11 @@ import torch
 
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.agents.policy import Correction
-from merchantgym.agents.ppo import Trained, load_trained, train_ppo
-from merchantgym.agents.ppo_settings import PpoSettings, settings_from_mapping
-from merchantgym.agents.residual import ResidualActor
+from merchantgym.agents.ppo import train_ppo
+from merchantgym.agents.ppo_settings import PpoSettings
+from merchantgym.agents.residual import ResidualActor, load_residual
+from merchantgym.agents.settings import settings_from_mapping
+from merchantgym.agents.training import Lesson, Trained
 from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.opening import OpenStores
@@ -45,7 +47,7 @@ def train(
         seen.append(actor)
         return float(rollout(actor, *world, seed=3).profit.mean())
 
-    return train_ppo(settings, BASE, *world, seed=1, folder=folder, validate=validate, threads=threads)
+    return train_ppo(settings, Lesson(BASE, *world, 1, folder, validate, threads=threads))
 
 
 @pytest.mark.parametrize("listings", [1, 4, 8])
@@ -63,7 +65,7 @@ def test_training_changes_the_policy_and_keeps_the_best(world: World, tmp_path: 
     assert trained.steps.tolist() == [0, 2688, 5376]
     assert trained.profit[0] == pytest.approx(rollout(BASE, *world, seed=3).profit.mean())
     assert len(set(trained.profit)) == 3
-    again = rollout(load_trained(tmp_path, BASE), *world, seed=3).profit.mean()
+    again = rollout(load_residual(tmp_path, BASE), *world, seed=3).profit.mean()
     assert again == pytest.approx(trained.profit.max())
     assert not list(tmp_path.glob("part-*"))
 
@@ -75,8 +77,8 @@ def test_a_training_cut_off_goes_on_as_if_it_had_not_been(world: World, tmp_path
     resumed = train(world, tmp_path / "cut", threads=2)
     np.testing.assert_array_equal(whole.profit, resumed.profit)
     ends = [torch.load(tmp_path / name / "checkpoint.pt", weights_only=False) for name in ("whole", "cut")]
-    for name, weight in ends[0]["policy"].items():
-        assert torch.equal(weight, ends[1]["policy"][name]), name
+    for name, weight in ends[0]["state"]["student"]["policy"].items():
+        assert torch.equal(weight, ends[1]["state"]["student"]["policy"][name]), name
 
 
 def test_a_checkpoint_of_another_training_is_refused(world: World, tmp_path: Path) -> None:
@@ -100,12 +102,12 @@ def test_a_checkpoint_of_another_training_is_refused(world: World, tmp_path: Pat
 )
 def test_bad_settings_are_named(entry: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        settings_from_mapping({"name": "ppo", "base": "value_pid", **entry})
+        settings_from_mapping(PpoSettings, {"name": "ppo", "base": "value_pid", **entry})
 
 
 def test_no_policy_and_the_wrong_base_are_named(world: World, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no trained policy"):
-        load_trained(tmp_path, BASE)
+        load_residual(tmp_path, BASE)
     train(world, tmp_path)
     with pytest.raises(ValueError, match=r"'value_pid', not 'pid'"):
-        load_trained(tmp_path, make_controller("pid"))
+        load_residual(tmp_path, make_controller("pid"))

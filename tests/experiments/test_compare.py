@@ -127,7 +127,7 @@ def test_a_policy_is_trained_exported_and_evaluated(here: Path, capsys: pytest.C
     assert curves[0][0] == curves[1][0]  # before training both are the base controller
     assert curves[0][-1] != curves[1][-1]
 
-    assert cli.main(["export", "run=exported", "stores=4", "observations=1000", "progress=false", *tiny]) == 0
+    assert cli.main(["export", "run=exported", "stores=4", "observations=1000", "progress=false"]) == 0
     bundle = here / "outputs/exported/bundle"
     assert json.loads((bundle / "parity.json").read_text())["largest"] < 1e-6
     assert cli.main(["evaluate", f"executor={bundle}", "run=served", "stores=4", *shared]) == 0
@@ -165,7 +165,8 @@ def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], h
         (["scenario=nowhere"], ["scenario", "nowhere", "headline"]),
         (["training.seeds=0"], ["training.seeds", "0"]),
         (["training.planner=oracle"], ["training.planner", "oracle"]),
-        (["agent.gamma=2"], ["agent.gamma", "2"]),
+        (["agents.ppo.gamma=2"], ["agents.ppo", "agent.gamma", "2"]),
+        (["agents.ppo.base=mcp"], ["agents.ppo", "agent.base", "'mcp'", "mpc"]),
     ],
 )
 def test_bad_input_is_named_before_any_work(refusal: Callable[..., str], words: list[str], parts: list[str]) -> None:

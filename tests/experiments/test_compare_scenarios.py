@@ -166,7 +166,8 @@ def test_an_interruption_leaves_what_was_finished(here: Path, scored: list[str])
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_trained_executor_is_ranked_in_scenarios_it_was_not_trained_in(here: Path) -> None:
-    tiny = ("agent.slots=8", "agent.decisions=7", "agent.steps=1344", "agent.batch=56", "agent.evaluations=2")
+    sizes = ("slots=8", "decisions=7", "steps=1344", "batch=56", "evaluations=2")
+    tiny = tuple(f"agents.ppo.{size}" for size in sizes)
     training = "training={stores: 8, validation_stores: 4, seeds: 2, planner: rule}"
     more = ("executors=[open_loop,ppo]", "bound=false", "quiet=true", "tracking.enabled=false", "scenario.days=14")
     assert compare(*tiny, training, *more) == 0

@@ -1,0 +1,31 @@
+"""Learners by name. One that is listed here can be trained, resumed, compared, exported and loaded by that name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from merchantgym.envs.actor import Actor
+
+from .ppo import train_ppo
+from .ppo_settings import PpoSettings
+from .residual import load_residual
+from .training import Lesson, Settings, Trained
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A way to learn."""
+
+    settings: type[Settings]
+    """A frozen dataclass that checks itself; its values stand in `conf/agent/<name>.yaml`."""
+    train: Callable[[Any, Lesson], Trained]
+    """Of (settings, lesson); see `training.attend` for what holds for all of them."""
+    load: Callable[[Path, Actor], Actor]
+    """The best policy of a training's folder, over its base controller. Raises: ValueError: there is none, or it is
+    over another."""
+
+
+LEARNERS: Mapping[str, Learner] = {
+    "ppo": Learner(PpoSettings, train_ppo, load_residual),
+}
