@@ -7,6 +7,7 @@ from typing import Any
 
 from merchantgym.envs.actor import Actor
 
+from .offline.cloning import CloneSettings, train_clone
 from .ppo import train_ppo
 from .ppo_settings import PpoSettings
 from .residual import load_residual
@@ -27,5 +28,6 @@ class Learner:
 
 
 LEARNERS: Mapping[str, Learner] = {
+    "clone": Learner(CloneSettings, train_clone, load_residual),
     "ppo": Learner(PpoSettings, train_ppo, load_residual),
 }

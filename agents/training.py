@@ -36,6 +36,7 @@ class Lesson:
     threads: int = 1  # share the stores; they change no result
     progress: Progress | None = None
     name: str = "learned"  # what the trained actor is called
+    teacher: Actor | None = None  # whom the settings name as `teacher`, where they do
 
 
 @dataclass(frozen=True, eq=False)
