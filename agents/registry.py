@@ -8,6 +8,7 @@ from typing import Any
 from merchantgym.envs.actor import Actor
 
 from .offline.cloning import CloneSettings, train_clone
+from .offline.iql import IqlSettings, train_iql
 from .ppo import train_ppo
 from .ppo_settings import PpoSettings
 from .residual import load_residual
@@ -29,5 +30,6 @@ class Learner:
 
 LEARNERS: Mapping[str, Learner] = {
     "clone": Learner(CloneSettings, train_clone, load_residual),
+    "iql": Learner(IqlSettings, train_iql, load_residual),
     "ppo": Learner(PpoSettings, train_ppo, load_residual),
 }
