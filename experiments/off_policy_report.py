@@ -36,9 +36,9 @@ def describe(held: Sequence[Held], record: Description, truths: int) -> str:
         f" `{record.executors[0]}` under plans of",
         f"`{record.planner}` in `{record.scenario}` ({record.split} stores), every action corrected by normal noise of"
         f" sd {record.noise:g}, held for",
-        f"{record.hold} hours; and the truth: every way run on the same stores ({truths} x {record.stores:,} runs), with"
-        " chance and noise of its own.",
-        "CNY an episode.",
+        f"{record.hold} hours; and the truth: every way run on the same stores ({truths} x {record.stores:,} runs),"
+        " with chance and noise of",
+        "its own. CNY an episode.",
         "Written by `merchantgym off_policy folder=docs`. Brackets hold 95 % intervals over stores (bootstrap).",
         "",
         "![Estimated and true gain of every way over the one recorded](off_policy.png)",
@@ -73,7 +73,7 @@ _NOTES = """## How to read it
 - Fitted Q evaluation is linear over features of shop, listings (their means) and corrections; solved at its fixed
   point. It needs no density and is the sharpest, and wrong where the features miss what matters.
 - The doubly robust estimator corrects the fitted values by importance sampling; values come from other stores than
-  those they correct. Gains are differences of the same estimator on the same resamples, so that what both share cancels.
+  those they correct. Gains are differences of the same estimator on the same resamples: what both share cancels.
 - Percentile intervals do not know of episodes that a heavy-tailed ratio would need and the record does not hold: with
   less than some tens of effective episodes they are too narrow.
 """
