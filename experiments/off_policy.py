@@ -56,32 +56,35 @@ def read_ways(setting: Setting, job: RecordingJob) -> dict[str, tuple[Way, str]]
             f"stores(={job.stores}) >= 8"
         )
     entries = setting.config["ways"]
-    if not isinstance(entries, dict) or not entries:
-        raise ValueError(f"ways(={entries!r}) must map names to shifts and spreads")
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"ways(={entries!r}) must be a list such as [{{name: dearer, shift: {{discount: -0.05}}}}]")
     ways = {"recorded": (Way("recorded", sd=job.noise), f"as recorded: noise of {job.noise:g}")}
-    for name, entry in entries.items():
-        ways[name] = _read_way(name, entry, setting.scenario.listings, job.noise)
+    for i, entry in enumerate(entries):
+        way, told = _read_way(f"ways[{i}]", entry, setting.scenario.listings, job.noise)
+        if way.name in ways:
+            raise ValueError(f"ways[{i}].name(={way.name!r}) is taken")
+        ways[way.name] = way, told
     return ways
 
 
-def _read_way(name: str, entry: Any, listings: int, noise: float) -> tuple[Way, str]:
-    if not isinstance(entry, dict) or not set(entry) <= {"shift", "noise"}:
-        raise ValueError(f"ways.{name}(={entry!r}) must have entries of: shift, noise")
+def _read_way(place: str, entry: Any, listings: int, noise: float) -> tuple[Way, str]:
+    if not isinstance(entry, dict) or not {"name"} <= set(entry) <= {"name", "shift", "noise"}:
+        raise ValueError(f"{place}(={entry!r}) must have a name, and may have: shift, noise")
     shifts = entry.get("shift") or {}
     allowed = ("listings", *action_names(listings))
     moved = np.zeros(len(allowed) - 1)
     for part, size in shifts.items():
         if part not in allowed:
-            raise ValueError(f"ways.{name}.shift has no action {part!r}; allowed: {', '.join(allowed)}")
+            raise ValueError(f"{place}.shift has no action {part!r}; allowed: {', '.join(allowed)}")
         if isinstance(size, bool) or not isinstance(size, int | float) or not -1.0 <= size <= 1.0:
-            raise ValueError(f"ways.{name}.shift.{part}(={size!r}) must be a number in [-1, 1]")
+            raise ValueError(f"{place}.shift.{part}(={size!r}) must be a number in [-1, 1]")
         moved[[part == other or (part == "listings" and "listing_" in other) for other in allowed[1:]]] = size
     sd = entry.get("noise", noise)
     if isinstance(sd, bool) or not isinstance(sd, int | float) or not 0.0 < sd <= 2.0:
-        raise ValueError(f"ways.{name}.noise(={sd!r}) must be a number in (0, 2]")
+        raise ValueError(f"{place}.noise(={sd!r}) must be a number in (0, 2]")
     told = [f"{part.replace('_', ' ')} {size:+g}" for part, size in shifts.items()]
     told += [] if sd == noise else [f"noise of {sd:g}"]
-    return Way(name, _shifted(moved), float(sd)), ", ".join(told)
+    return Way(str(entry["name"]), _shifted(moved), float(sd)), ", ".join(told)
 
 
 def _shifted(moved: FloatArray) -> Mean:
