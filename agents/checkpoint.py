@@ -18,14 +18,16 @@ class Course:
 
     steps: list[int] = field(default_factory=list)  # [store-hours] of experience at each validation
     profit: list[float] = field(default_factory=list)  # [CNY] mean on the validation stores
+    merit: list[float] = field(default_factory=list)  # what the best is chosen by
     best: dict[str, Any] = field(default_factory=dict)  # plain values and tensors
 
-    def judge(self, steps: int, profit: float, policy: Callable[[], dict[str, Any]]) -> None:
+    def judge(self, steps: int, profit: float, merit: float, policy: Callable[[], dict[str, Any]]) -> None:
         """Note a validation, and keep the policy if it is the best so far."""
-        if not self.profit or profit > max(self.profit):
+        if not self.merit or merit > max(self.merit):
             self.best = policy()
         self.steps.append(steps)
         self.profit.append(profit)
+        self.merit.append(merit)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Checkpoint:
         """Write policy, curve and checkpoint; the checkpoint last, so that it never says more than the others."""
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(self.folder / POLICY, lambda path: torch.save(course.best, path))
-        curve = {"steps": np.array(course.steps), "profit": np.array(course.profit)}
+        curve = {"steps": np.array(course.steps), "profit": np.array(course.profit), "merit": np.array(course.merit)}
         _write(self.folder / CURVE, lambda path: np.savez(path, **cast(Any, curve)))
         saved = {"identity": dict(self.identity), "course": asdict(course), "state": state}
         _write(self.folder / CHECKPOINT, lambda path: torch.save(saved, path))

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .floor import FloorTerms
+from .inputs import Inputs
 from .settings import check_numbers, check_whole
 
 
 @dataclass(frozen=True)
 class PpoSettings:
-    """Settings of one training; values and their reasons stand in `conf/agent/ppo.yaml`."""
+    """Settings of one training; values and their reasons stand in `conf/agent/ppo.yaml` and its relatives."""
 
     base: str  # name of the controller that is corrected
     gains: Mapping[str, float] = field(default_factory=dict)  # changes to its configured gains
+    inputs: Inputs = field(default_factory=Inputs)  # besides the observation; a mapping of its entries will do
     steps: int = 1_500_000  # store-hours of experience
     slots: int = 256  # stores side by side
     twins: int = 4  # slots that share store and chance
@@ -28,10 +31,17 @@ class PpoSettings:
     scale: float = 1.0  # largest correction of an action
     log_std: float = -1.0  # [ln] exploration at the start, in corrections
     width: int = 48  # of every hidden layer
+    memory: int = 0  # units of an LSTM over a store's decisions; 0: none
+    persistence: float = 0.0  # share of the last decision's noise that is carried over; 0: white noise
+    roi_limit: float | None = None  # [CNY] mean shortfall to the ROI floor that is allowed; None: no constraint
+    roi_proportional: float = 0.005  # price of a shortfall per CNY of excess
+    roi_integral: float = 0.005  # the same per CNY and update
+    roi_highest: float = 5.0  # price of a shortfall [CNY per CNY]
     evaluations: int = 8  # validations, and checkpoints
 
     def __post_init__(self) -> None:
         """Every number is checked here, so that a training does not fail after an hour."""
+        object.__setattr__(self, "inputs", Inputs.of(self.inputs))
         check_whole(self, ("steps", "slots", "twins", "hold", "decisions", "batch", "epochs", "width", "evaluations"))
         check_numbers(
             self,
@@ -44,8 +54,15 @@ class PpoSettings:
                 "value_weight": (0.0, 1e6),
                 "scale": (1e-6, 2.0),
                 "log_std": (-10.0, 1.0),
+                "persistence": (0.0, 0.99),
+                "roi_proportional": (0.0, 1e3),
+                "roi_integral": (0.0, 1e3),
+                "roi_highest": (0.0, 1e3),
             },
         )
+        check_whole(self, ("memory",), least=0)
+        if self.roi_limit is not None:
+            check_numbers(self, {"roi_limit": (0.0, 1e9)})
         if self.slots % self.twins:
             raise ValueError(f"agent.slots(={self.slots}) must be a multiple of agent.twins(={self.twins})")
         if 24 % self.hold:
@@ -62,3 +79,10 @@ class PpoSettings:
     def updates(self) -> int:
         """Number of updates."""
         return self.steps // self.update_hours
+
+    @property
+    def floor(self) -> FloorTerms:
+        """How the price of a shortfall to the ROI floor is found. Raises: ValueError: there is no constraint."""
+        if self.roi_limit is None:
+            raise ValueError("agent.roi_limit(=None) must be a number for there to be a floor")
+        return FloorTerms(self.roi_limit, self.roi_proportional, self.roi_integral, self.roi_highest)

@@ -12,6 +12,8 @@ from .offline.iql import IqlSettings, train_iql
 from .ppo import train_ppo
 from .ppo_settings import PpoSettings
 from .residual import load_residual
+from .sac import train_sac
+from .sac_settings import SacSettings
 from .training import Lesson, Settings, Trained
 
 
@@ -28,8 +30,13 @@ class Learner:
     over another."""
 
 
+_PPO = Learner(PpoSettings, train_ppo, load_residual)
+
 LEARNERS: Mapping[str, Learner] = {
     "clone": Learner(CloneSettings, train_clone, load_residual),
     "iql": Learner(IqlSettings, train_iql, load_residual),
-    "ppo": Learner(PpoSettings, train_ppo, load_residual),
+    "ppo": _PPO,
+    "recurrent_ppo": _PPO,  # with memory
+    "constrained_ppo": _PPO,  # with a price on what is missing to the ROI floor
+    "sac": Learner(SacSettings, train_sac, load_residual),
 }

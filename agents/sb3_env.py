@@ -15,13 +15,16 @@ from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.observation import bounds
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.reward import PROFIT_TERMS, RewardWeights
+from merchantgym.envs.reward import PROFIT_TERMS, RewardWeights, Term
 from merchantgym.envs.rollout import subset
 from merchantgym.envs.store import HOURS_PER_DAY
 from merchantgym.envs.task import action_size
 
+from .curriculum import Curriculum
+
 _ORDER = 0x0DE2  # what a keyed generator is asked for: the order in which stores are played
 _CHANCE = 0xC4A9  # or the chance of an episode
+_STAGE = 0x57A6  # or which store a curriculum plays
 _PROFIT = [int(term) for term in PROFIT_TERMS]
 
 Snapshot = dict[str, NDArray[Any]]
@@ -38,7 +41,8 @@ class FleetVecEnv(VecEnv):
     they have been executed as written so far, in steps of `stagger` hours. 0 starts all plans at their first hour.
 
     The `info` of a plan's last hour holds `terminal_observation`, `store` (its number in the set) and `episode`: r (sum
-    of rewards seen here), l (hours seen here) and profit [CNY] of the whole plan. Other `info`s are empty.
+    of rewards seen here), l (hours seen here), and of the whole plan profit and shortfall of attributed GMV to its ROI
+    floor [CNY]. Other `info`s are empty.
     """
 
     render_mode: str | None = None
@@ -54,6 +58,8 @@ class FleetVecEnv(VecEnv):
         threads: int = 1,
         twins: int = 1,
         stagger: int = 1,
+        curriculum: Curriculum | None = None,
+        plays: int = 1,
     ) -> None:
         """Prepare the slots; `reset` starts them.
 
@@ -66,6 +72,8 @@ class FleetVecEnv(VecEnv):
             threads: at most so many share the slots, which changes no result.
             twins: slots in a row that share store, chance and clock.
             stagger: [hours] grid of the hours at which the first plans stand, 0: all at their start.
+            curriculum: draws stores by the share of the plays that are over; None: each once before any comes again.
+            plays: of stores in the whole training, twins counted once; only a curriculum asks.
         Raises: ValueError: names the argument that is not allowed.
         """
         if plans.bid.shape[0] != len(stores):
@@ -76,7 +84,11 @@ class FleetVecEnv(VecEnv):
             raise ValueError(f"stagger(={stagger}) must be >= 0 [hours]")
         self.fleet = Fleet(stores.start, slots, reward=reward, threads=threads)
         self.twins = twins
+        if curriculum is not None and sum(curriculum.sizes) != len(stores):
+            raise ValueError(f"curriculum.sizes(={curriculum.sizes}) must sum to the number of stores(={len(stores)})")
         self._count = len(stores)
+        self._curriculum = curriculum
+        self._plays = plays
         self._plans = plans
         self._stagger = stagger
         self._seed = seed
@@ -141,11 +153,17 @@ class FleetVecEnv(VecEnv):
     def _farewell(self, slot: int) -> dict[str, Any]:
         """`info` of a plan's last hour."""
         profit = float(self.fleet.score[slot, _PROFIT].sum())
+        shortfall = max(-float(self.fleet.score[slot, Term.ROI_SHORTFALL]), 0.0)
         return {
             "terminal_observation": self.fleet.observation[slot].copy(),
             "TimeLimit.truncated": False,
             "store": int(self._store[slot]),
-            "episode": {"r": float(self._earned[slot]), "l": int(self._hours[slot]), "profit": profit},
+            "episode": {
+                "r": float(self._earned[slot]),
+                "l": int(self._hours[slot]),
+                "profit": profit,
+                "shortfall": shortfall,
+            },
         }
 
     def _begin(self, slots: NDArray[np.intp]) -> None:
@@ -161,8 +179,11 @@ class FleetVecEnv(VecEnv):
         self.fleet.reset(subset(self._plans, stores), stores, self._chance[slots], rows=slots)
 
     def _store_of(self, episode: int, group: int) -> int:
-        """Number of the store that a group plays in its episode: each once before any comes again."""
-        turn, place = divmod(episode * (self.num_envs // self.twins) + group, self._count)
+        """Number of the store that a group plays in its episode: each once before any comes again, or as drawn."""
+        play = episode * (self.num_envs // self.twins) + group
+        if self._curriculum is not None:
+            return self._curriculum.draw(play / self._plays, keyed_generator(self._seed, _STAGE, play))
+        turn, place = divmod(play, self._count)
         if turn not in self._orders:
             self._orders = {kept: order for kept, order in self._orders.items() if kept >= turn - 2}
             self._orders[turn] = keyed_generator(self._seed, _ORDER, turn).permutation(self._count)

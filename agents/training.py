@@ -15,6 +15,7 @@ from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.reward import RewardWeights
 
 from .checkpoint import Checkpoint, Course
+from .curriculum import Curriculum
 
 Validate = Callable[[Actor], float]
 """Mean profit [CNY] of an actor on validation stores."""
@@ -37,6 +38,8 @@ class Lesson:
     progress: Progress | None = None
     name: str = "learned"  # what the trained actor is called
     teacher: Actor | None = None  # whom the settings name as `teacher`, where they do
+    curriculum: Curriculum | None = None  # which stores are played when; None: all of them all the time
+    shortfall: Validate | None = None  # mean attributed GMV missing to the ROI floor [CNY], on the validation stores
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +96,22 @@ class Student(Protocol):
 def identity_of(settings: Any, lesson: Lesson) -> dict[str, Any]:
     """What must be the same for a training to go on: settings, seed, base controller, number of stores."""
     given = {"seed": lesson.seed, "base_actor": repr(lesson.base), "training_stores": len(lesson.stores)}
+    if lesson.teacher is not None:
+        given["teacher_actor"] = repr(lesson.teacher)
+    if lesson.curriculum is not None:
+        given["curriculum"] = repr(lesson.curriculum)
     return {**asdict(settings), **given}
 
 
 def attend(
-    student: Student, settings: Any, lesson: Lesson, *, updates: int, update_hours: int, evaluations: int
+    student: Student,
+    settings: Any,
+    lesson: Lesson,
+    *,
+    updates: int,
+    update_hours: int,
+    evaluations: int,
+    merit: Callable[[Actor, float], float] = lambda _, profit: profit,
 ) -> Course:
     """Train to the end, from the last checkpoint of the lesson's folder where there is one.
 
@@ -111,6 +125,7 @@ def attend(
         updates: number of updates.
         update_hours: [store-hours] of experience in an update.
         evaluations: validations after the first.
+        merit: what the best policy is chosen by, of an actor and its profit [CNY] on the validation stores.
     Raises: ValueError: the folder holds a training with other settings, another seed, base or number of stores.
     """
     checkpoint = Checkpoint(lesson.folder, identity_of(settings, lesson))
@@ -122,7 +137,8 @@ def attend(
         last = done >= updates
         if (done % every == 0 or last) and done * update_hours not in course.steps:
             actor = student.actor()
-            course.judge(done * update_hours, lesson.validate(actor), actor.saved)
+            profit = lesson.validate(actor)
+            course.judge(done * update_hours, profit, merit(actor, profit), actor.saved)
             checkpoint.write(course, {"done": done, "student": student.state(), "chance": _chance()})
         if last:
             return course

@@ -58,11 +58,32 @@ class Population:
 
     def open(self, split: Split, count: int, *, first: int = 0, threads: int = 1) -> OpenStores:
         """Stores first .. first + count - 1 of a split on the eve of their plans, see `opening`."""
+        return open_together([self], split, [count], first=first, threads=threads)
+
+    def key(self, split: Split, number: int) -> int:
+        """What a store's history is keyed by."""
+        return (self.seed * len(SPLITS) + SPLITS.index(split)) * _SPLIT_STRIDE + number
+
+
+def open_together(
+    populations: Sequence[Population], split: Split, counts: Sequence[int], *, first: int = 0, threads: int = 1
+) -> OpenStores:
+    """Stores first .. first + count - 1 of each population, one population after another, see `opening`.
+
+    Raises: ValueError: a count below 1, or populations whose stores have different numbers of listings.
+    """
+    stores, keys = [], []
+    for population, count in zip(populations, counts, strict=True):
         if count < 1:
             raise ValueError(f"stores(={count}) must be >= 1")
-        stores = [self.store(split, first + i) for i in range(count)]
-        base = (self.seed * len(SPLITS) + SPLITS.index(split)) * _SPLIT_STRIDE + first
-        return open_stores(stores, [base + i for i in range(count)], threads=threads)
+        if population.scenario.listings != populations[0].scenario.listings:
+            raise ValueError(
+                f"scenario {population.scenario.name}: listings(={population.scenario.listings}) must be "
+                f"{populations[0].scenario.listings}, as in {populations[0].scenario.name}"
+            )
+        stores += [population.store(split, first + i) for i in range(count)]
+        keys += [population.key(split, first + i) for i in range(count)]
+    return open_stores(stores, keys, threads=threads)
 
 
 def _rounded(values: Any, decimals: int) -> FloatArray:

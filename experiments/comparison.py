@@ -1,7 +1,7 @@
 """What a comparison compares: its configuration, checked, and the executors to be scored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from merchantgym.controllers import CONTROLLERS, GUARDED
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.catalogue import read_catalogue
 from merchantgym.envs.opening import OpenStores
-from merchantgym.envs.population import Population, open_catalogue
-from merchantgym.envs.scenario import scenario_from_mapping, scenario_mapping, scenario_names
+from merchantgym.envs.population import open_catalogue
+from merchantgym.envs.scenario import scenario_names
 
 from .learning import Learned, TrainingJob, learn, read_job, settings_of
 from .scenarios import in_order
-from .setting import Setting, check_names, controller
+from .setting import Setting, check_names, controller, settings_in
 from .table import OPEN_LOOP
 
 EVERY_SCENARIO = "all"
@@ -96,30 +96,14 @@ def _executors(entry: Any) -> tuple[str, ...]:
 
 def _scenarios(setting: Setting) -> tuple[Setting, ...]:
     """One setting a scenario to be ranked over; what the run changes in its own scenario it changes in all."""
-    entry, own = setting.config["scenarios"], setting.scenario.name
+    entry = setting.config["scenarios"]
     if entry is None:
         return ()
     if entry != EVERY_SCENARIO and not isinstance(entry, list):
         raise ValueError(f"scenarios(={entry!r}) must be a list such as [steady, headline], {EVERY_SCENARIO}, or null")
     names = in_order(scenario_names()) if entry == EVERY_SCENARIO else entry
     check_names("scenarios", names, scenario_names())
-    written = scenario_mapping(own) if own in scenario_names() else setting.config["scenario"]
-    changed = {name: value for name, value in setting.config["scenario"].items() if written.get(name) != value}
-    return tuple(_in_scenario(setting, name, changed) for name in names)
-
-
-def _in_scenario(setting: Setting, name: str, changed: Mapping[str, Any]) -> Setting:
-    mapping = {**scenario_mapping(name), **changed}
-    try:
-        scenario = scenario_from_mapping(mapping).model_copy(update={"hosting": setting.scenario.hosting})
-    except ValueError as error:
-        raise ValueError(f"scenario {name}: {error}") from None
-    return replace(
-        setting,
-        scenario=scenario,
-        population=Population(scenario, setting.population.seed, setting.market),
-        config={**setting.config, "scenario": mapping},
-    )
+    return settings_in(setting, names)
 
 
 def _bound_stores(config: Mapping[str, Any], stores: int) -> int:

@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 from merchantgym.agents.bundle import export_bundle
 from merchantgym.agents.planners import PLANNERS
 from merchantgym.agents.registry import LEARNERS
-from merchantgym.agents.residual import ResidualActor
 
 from .learning import load_policy
 from .setting import PARITY_RUN, Setting, check_names, progress_bars, read_setting, write_plans
@@ -24,8 +23,6 @@ def run(config: DictConfig) -> None:
         raise ValueError(f"stores(={stores}) must be >= 1, observations(={observations}) >= 1000")
     folder, profit = best_policy(setting, entry["source"])
     actor = load_policy(setting, folder)
-    if not isinstance(actor, ResidualActor):
-        raise ValueError(f"{folder} holds a policy of {actor.name!r}, which cannot be exported")
     with progress_bars(setting) as bars:
         task = bars.add_task("export and parity check", total=None)
         opened = setting.population.open("test", stores, threads=setting.threads)

@@ -14,29 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from merchantgym.agents.planners import PLANNERS
 from merchantgym.agents.registry import LEARNERS
 from merchantgym.agents.settings import settings_from_mapping
-from merchantgym.agents.training import Lesson, Settings, Trained
+from merchantgym.agents.training import Settings, Trained
 from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.rollout import rollout
 
+from .lessons import Schooling, open_lesson, read_schooling
 from .plots import Curve
-from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, check_names, controller, write_plans
+from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, controller, write_plans
 
 Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained, on whose plans, and on which stores."""
+    """What is trained, how many times, and on which stores."""
 
-    planner: str
-    stores: int
-    validation_stores: int
+    schooling: Schooling
     seeds: int
     settings: Mapping[str, Settings]  # of every learner to be trained, by its name
+
+    @property
+    def planner(self) -> str:
+        """Whose plans are executed."""
+        return self.schooling.planner
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +55,10 @@ class Learned:
 
 def read_job(setting: Setting, settings: Mapping[str, Settings]) -> TrainingJob:
     """Check how learners are to be trained. Raises: ValueError: names the entry, its value and what is allowed."""
-    entry = setting.config["training"]
-    check_names("training.planner", [entry["planner"]], tuple(PLANNERS))
-    for name, least in (("stores", 1), ("validation_stores", 2), ("seeds", 1)):
-        if int(entry[name]) < least:
-            raise ValueError(f"training.{name}(={entry[name]}) must be >= {least}")
-    return TrainingJob(
-        planner=str(entry["planner"]),
-        stores=int(entry["stores"]),
-        validation_stores=int(entry["validation_stores"]),
-        seeds=int(entry["seeds"]),
-        settings=settings,
-    )
+    schooling, seeds = read_schooling(setting), int(setting.config["training"]["seeds"])
+    if seeds < 1:
+        raise ValueError(f"training.seeds(={seeds}) must be >= 1")
+    return TrainingJob(schooling, seeds, settings)
 
 
 def settings_of(setting: Setting, name: str) -> Settings:
@@ -158,24 +153,13 @@ def _workers(setting: Setting, job: TrainingJob) -> int:
 
 def _train(setting: Setting, job: TrainingJob, name: str, seed: int, threads: int, report: Report) -> Trained:
     """One training from its stores to its best policy."""
-    opened = setting.population.open("train", job.stores, threads=threads)
-    held = setting.population.open("validation", job.validation_stores, threads=threads)
-    _, plans = write_plans(job.planner, opened)
-    _, held_plans = write_plans(job.planner, held)
-    run_seed = setting.run_seed(VALIDATION_RUN)
-
-    def validate(actor: Actor) -> float:
-        return float(rollout(actor, held, held_plans, run_seed, threads=threads).profit.mean())
-
     settings = job.settings[name]
-    lesson = Lesson(
-        base=base_of(setting, settings),
-        stores=opened,
-        plans=plans,
+    lesson = open_lesson(
+        setting,
+        job.schooling,
+        base_of(setting, settings),
         seed=setting.run_seed(TRAINING_RUN) + seed,
         folder=seed_folder(setting, name, seed),
-        validate=validate,
-        reward=setting.reward,
         threads=threads,
         progress=report,
         name=name,
@@ -223,7 +207,7 @@ def _side_by_side(
 
 def _baselines(setting: Setting, job: TrainingJob) -> dict[str, float]:
     """Mean profit of the controllers on the validation stores: the lines that a learning curve is read against."""
-    held = setting.population.open("validation", job.validation_stores, threads=setting.threads)
+    held = setting.population.open("validation", job.schooling.validation_stores, threads=setting.threads)
     _, plans = write_plans(job.planner, held)
     seed = setting.run_seed(VALIDATION_RUN)
     names = [name for name in CONTROLLERS if name in setting.config["controllers"] and name != "random"]

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import Plan, PlanArrays, check_plan, pack_plans
 from merchantgym.envs.population import Population
 from merchantgym.envs.reward import RewardWeights, reward_from_mapping
-from merchantgym.envs.scenario import Scenario, scenario_from_mapping
+from merchantgym.envs.scenario import Scenario, scenario_from_mapping, scenario_mapping, scenario_names
 
 from .tracking import Tracker
 
@@ -90,6 +90,31 @@ def read_setting(config: DictConfig) -> Setting:
         config=plain,
         show_progress=bool(plain["progress"]) and not plain["quiet"],
         quiet=bool(plain["quiet"]),
+    )
+
+
+def settings_in(setting: Setting, names: Sequence[str]) -> tuple[Setting, ...]:
+    """The setting in each of some scenarios; what the run changes in its own scenario it changes in all.
+
+    Raises: ValueError: a change that a scenario does not allow.
+    """
+    own = setting.scenario.name
+    written = scenario_mapping(own) if own in scenario_names() else setting.config["scenario"]
+    changed = {name: value for name, value in setting.config["scenario"].items() if written.get(name) != value}
+    return tuple(_in_scenario(setting, name, changed) for name in names)
+
+
+def _in_scenario(setting: Setting, name: str, changed: Mapping[str, Any]) -> Setting:
+    mapping = {**scenario_mapping(name), **changed}
+    try:
+        scenario = scenario_from_mapping(mapping).model_copy(update={"hosting": setting.scenario.hosting})
+    except ValueError as error:
+        raise ValueError(f"scenario {name}: {error}") from None
+    return replace(
+        setting,
+        scenario=scenario,
+        population=Population(scenario, setting.population.seed, setting.market),
+        config={**setting.config, "scenario": mapping},
     )
 
 

@@ -25,8 +25,9 @@ from merchantgym.envs.rollout import subset
 from merchantgym.envs.store import HOURS_PER_DAY
 
 from ..policy import Correction, Standard
-from ..residual import ResidualActor, load_residual, policy_input
+from ..residual import ResidualActor, load_residual
 from ..settings import check_numbers, check_whole
+from ..sight import policy_input
 from ..training import Lesson, Trained, attend
 from .dataset import Dataset, read_dataset
 

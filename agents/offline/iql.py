@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from ..policy import Correction, Standard, ValueNet
-from ..residual import ResidualActor, load_residual, policy_input
+from ..residual import ResidualActor, load_residual
 from ..settings import check_numbers, check_whole
+from ..sight import policy_input
 from ..training import Lesson, Trained, attend
 from .critics import CorrectionValue
 from .dataset import Decisions, read_dataset

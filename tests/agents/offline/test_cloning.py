@@ -11,7 +11,8 @@ import torch
 from merchantgym.agents.offline.cloning import CloneSettings, imitation_loss, train_clone
 from merchantgym.agents.offline.iql import IqlSettings, train_iql
 from merchantgym.agents.policy import Correction
-from merchantgym.agents.residual import load_residual, policy_input
+from merchantgym.agents.residual import load_residual
+from merchantgym.agents.sight import policy_input
 from merchantgym.agents.training import Lesson, Trained
 from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from merchantgym.agents.offline.dataset import Decisions
 from merchantgym.agents.offline.explorer import Way
 from merchantgym.agents.offline.iql import ImplicitQ, IqlSettings, Transitions, advantage_weight, expectile_loss
-from merchantgym.agents.residual import policy_input
+from merchantgym.agents.sight import policy_input
 from merchantgym.envs.observation import Global
 
 from .chains import chain
