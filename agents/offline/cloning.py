@@ -24,10 +24,11 @@ from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.rollout import subset
 from merchantgym.envs.store import HOURS_PER_DAY
 
+from ..inputs import Inputs
 from ..policy import Correction, Standard
 from ..residual import ResidualActor, load_residual
 from ..settings import check_numbers, check_whole
-from ..sight import policy_input
+from ..sight import Sight, policy_input
 from ..training import Lesson, Trained, attend
 from .dataset import Dataset, read_dataset
 
@@ -50,14 +51,18 @@ class CloneSettings:
     batch: int = 1024
     learning_rate: float = 2e-3  # falls linearly to a tenth
     width: int = 48  # of every hidden layer
+    inputs: Inputs = field(default_factory=Inputs)  # besides the observation; a mapping of its entries will do
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", Inputs.of(self.inputs))
         check_whole(self, ("rounds", "stores", "epochs", "batch", "width"))
         check_numbers(self, {"keep": (1e-3, 1.0), "learning_rate": (1e-9, 1.0)})
         if self.base != "open_loop":
             raise ValueError(f"agent.base(={self.base!r}) must be open_loop: a clone acts by itself")
         if self.dataset is not None and not isinstance(self.dataset, str):
             raise ValueError(f"agent.dataset(={self.dataset!r}) must be the folder of a dataset, or null")
+        if self.dataset is not None and self.inputs != Inputs():
+            raise ValueError(f"agent.dataset(={self.dataset!r}) must be null with other inputs: it holds none of them")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +84,10 @@ class Shadow:
 
     driver: Actor
     teacher: Actor
+    sight: Sight  # what the network that learns is shown
     keep: float  # share of the hours that are kept
     rng: np.random.Generator
-    kept: list[tuple[NDArray[np.float32], FloatArray]] = field(default_factory=list)
+    kept: list[Examples] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -89,24 +95,27 @@ class Shadow:
         return self.driver.name
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """How many parts the driver's memory has, its memory, the teacher's."""
-        own = self.driver.init(plans, n)
-        return np.full(n, float(len(own))), *own, *self.teacher.init(plans, n)
+        """Where the teacher's and the sight's memories begin; the driver's, the teacher's, the sight's."""
+        own, followed = self.driver.init(plans, n), self.teacher.init(plans, n)
+        parts = np.full((n, 2), (len(own), len(own) + len(followed)), dtype=np.float64)
+        return parts, *own, *followed, *self.sight.init(plans, n)
 
     def act(self, observation: NDArray[Any], memory: Memory) -> tuple[FloatArray, Memory]:
         """The driver's action."""
         parts, rest = memory[0], memory[1:]
-        last = int(parts[0])
-        action, own = self.driver.act(observation, rest[:last])
-        wish, followed = self.teacher.act(observation, rest[last:])
+        one, other = parts[0].astype(int).tolist()
+        action, own = self.driver.act(observation, rest[:one])
+        wish, followed = self.teacher.act(observation, rest[one:other])
+        _, seen, looked = self.sight.look(observation, rest[other:])
         rows = self.rng.random(len(observation)) < self.keep
-        self.kept.append((observation[rows], wish[rows]))
-        return action, (parts, *own, *followed)
+        self.kept.append(Examples(seen[rows], wish[rows].astype(np.float32)))
+        return action, (parts, *own, *followed, *looked)
 
     def examples(self) -> Examples:
         """What was kept."""
-        seen = np.concatenate([observation for observation, _ in self.kept])
-        return examples_of(seen, np.concatenate([wish for _, wish in self.kept]))
+        return Examples(
+            np.concatenate([each.inputs for each in self.kept]), np.concatenate([each.action for each in self.kept])
+        )
 
 
 def examples_of(observation: NDArray[Any], action: FloatArray) -> Examples:
@@ -163,21 +172,23 @@ class _CloneStudent:
         self.stores = min(settings.stores, len(lesson.stores))
         self.hours = int(lesson.plans.days.max()) * HOURS_PER_DAY
         self.dataset = None if settings.dataset is None else _fitting(settings.dataset, lesson.stores)
-        self.correction = Correction(settings.width)
+        self.sight = Sight(lesson.base, settings.inputs)
+        self.correction = Correction(settings.width, self.sight.layout)
         self.optimizer = torch.optim.Adam(self.correction.parameters(), lr=settings.learning_rate)
         self.examples: Examples | None = None
 
     def actor(self) -> ResidualActor:
         """The network as it stands."""
-        copy = Correction(self.settings.width)
+        copy = Correction(self.settings.width, self.sight.layout)
         copy.load_state_dict(self.correction.state_dict())
-        return ResidualActor(self.lesson.base, copy.eval().requires_grad_(False), 1.0, self.lesson.name)
+        copy.eval().requires_grad_(False)
+        return ResidualActor(self.lesson.base, copy, 1.0, self.lesson.name, self.settings.inputs)
 
     def update(self, number: int, updates: int) -> None:
         """One round: gather examples, then learn from all so far."""
         fresh = self._gather(number)
         if self.examples is None:
-            self.correction.scaling.set(Standard.of(fresh.inputs))
+            self.correction.scaling.set(Standard.of(fresh.inputs, self.sight.layout))
         self.examples = fresh if self.examples is None else self.examples + fresh
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * max(1.0 - number / updates, 0.1)
@@ -195,7 +206,7 @@ class _CloneStudent:
         driver = self.teacher if number == 0 else self.actor()
         chance = keyed_generator(self.lesson.seed, _STORES, number)
         rows = np.sort(chance.permutation(len(self.lesson.stores))[: self.stores])
-        shadow = Shadow(driver, self.teacher, self.settings.keep, rng)
+        shadow = Shadow(driver, self.teacher, self.sight, self.settings.keep, rng)
         self._run(shadow, rows, int(chance.integers(2**32)))
         return shadow.examples()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from merchantgym.agents.inputs import Inputs
 from merchantgym.agents.offline.cloning import CloneSettings, imitation_loss, train_clone
 from merchantgym.agents.offline.iql import IqlSettings, train_iql
 from merchantgym.agents.policy import Correction
@@ -86,6 +87,13 @@ def test_a_record_is_enough_to_begin_with(headline: OpenStores, tmp_path: Path) 
         train_clone(replace(settings, teacher="pid"), lesson(headline, tmp_path / "other"))
 
 
+def test_beliefs_may_be_seen_too(headline: OpenStores, tmp_path: Path) -> None:
+    settings = replace(TINY, rounds=2, inputs=Inputs(beliefs=True))
+    trained = train_clone(settings, lesson(headline, tmp_path))
+    kept = rollout(load_residual(tmp_path, BASE), headline, plans_for(headline), seed=3).profit.mean()
+    assert kept == pytest.approx(trained.profit.max())
+
+
 def test_listings_without_ads_do_not_count() -> None:
     seen = np.random.default_rng(0).normal(size=(5, N_GLOBAL + 2 * len(PerListing))).astype(np.float32)
     seen[:, N_GLOBAL + PerListing.ACTIVE] = 1.0
@@ -107,6 +115,7 @@ def test_listings_without_ads_do_not_count() -> None:
         ({"base": "mpc"}, r"agent.base\(='mpc'\) must be open_loop"),
         ({"keep": 0.0}, r"agent.keep\(=0.0\) must be a number in"),
         ({"rounds": 0}, r"agent.rounds\(=0\) must be a whole number >= 1"),
+        ({"dataset": "some", "inputs": {"beliefs": True}}, r"agent.dataset\(='some'\) must be null with other inputs"),
         ({"dataset": 3}, r"agent.dataset\(=3\) must be the folder"),
     ],
 )
