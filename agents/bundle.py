@@ -151,7 +151,7 @@ def _check_entries(path: Path, description: Mapping[str, Any]) -> None:
     if isinstance(listings, bool) or not isinstance(listings, int) or listings < 1:
         raise ValueError(f"{path}: listings(={listings!r}) must be a whole number >= 1")
     for i, start in enumerate(description["memory"]):
-        read_start(f"{path}: memory[{i}]", start)
+        read_start(f"{path}: memory[{i}]", start, listings)
     if description["beliefs"] not in (None, needed := _beliefs()):
         raise ValueError(f"{path}: beliefs(={description['beliefs']!r}) must be null or {needed!r}")
 
@@ -228,10 +228,11 @@ def _open(folder: Path, description: Mapping[str, Any]) -> OnnxActor:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public class
         raise ValueError(f"{path} is no ONNX graph that can be run: {error}") from None
+    listings = int(description["listings"])
     return OnnxActor(
         session,
-        tuple(read_start(f"memory[{i}]", entry) for i, entry in enumerate(description["memory"])),
-        observation_size(int(description["listings"])),
+        tuple(read_start(f"memory[{i}]", entry, listings) for i, entry in enumerate(description["memory"])),
+        observation_size(listings),
         description,
         str(description["name"]),
         description["kind"],

@@ -96,7 +96,7 @@ class _Alone(nn.Module):
 
     def forward(self, observation: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         action, after = self.law.respond(observation.double(), memory, torch)
-        return action, *after
+        return action, *(part.clone() for part in after)  # an output may not be an input itself
 
 
 class _Corrected(nn.Module):
@@ -123,4 +123,4 @@ class _Corrected(nn.Module):
         state = tuple(part.float() for part in others[split:])
         correction, state = advance(self.correction, torch.cat(seen, dim=1), state)
         action = corrected(base, correction.double(), self.scale, torch)
-        return action, *own, *(part.double() for part in state)
+        return action, *(part.clone() for part in own), *(part.double() for part in state)

@@ -41,8 +41,8 @@ _PROBE: Mapping[str, tuple[float, ...]] = {  # plans that agree in nothing
 class Start:
     """How one part of a memory begins."""
 
-    value: str | float
-    """A name of `START_VALUES`, or a constant."""
+    value: str | float | tuple[float, ...]
+    """A name of `START_VALUES`, or a constant, or one for each place of the last axis."""
     shape: tuple[Length, ...] = ()
     """Of what is remembered of a store; "listings" stands for their number."""
 
@@ -52,14 +52,16 @@ class Start:
 
     def fill(self, plans: PlanArrays, n: int) -> FloatArray:
         """The part (n, *shape) at the start of n plans, or of one that all share."""
-        value = plan_value(self.value, plans) if isinstance(self.value, str) else np.float64(self.value)
         lengths = self.lengths(plans.bid.shape[1])
-        return np.broadcast_to(np.reshape(value, (-1, *(1 for _ in lengths))), (n, *lengths)).copy()
+        value = np.asarray(plan_value(self.value, plans) if isinstance(self.value, str) else self.value)
+        if isinstance(self.value, str):
+            value = value.reshape(-1, *(1 for _ in lengths))
+        return np.broadcast_to(value, (n, *lengths)).astype(np.float64)
 
     @property
     def described(self) -> dict[str, Any]:
         """As it stands in a bundle's description."""
-        return {"value": self.value, "shape": list(self.shape)}
+        return {"value": list(self.value) if isinstance(self.value, tuple) else self.value, "shape": list(self.shape)}
 
 
 def plan_value(name: str, plans: PlanArrays) -> FloatArray:
@@ -73,18 +75,26 @@ def plan_value(name: str, plans: PlanArrays) -> FloatArray:
     return value
 
 
-def read_start(name: str, entry: Any) -> Start:
+def read_start(name: str, entry: Any, listings: int) -> Start:
     """A start as it stands in a description. Raises: ValueError: names the entry that is not allowed."""
     if not isinstance(entry, Mapping) or set(entry) != {"value", "shape"}:
         raise ValueError(f"{name}(={entry!r}) must have a value and a shape")
     value, shape = entry["value"], entry["shape"]
-    if value not in START_VALUES and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValueError(f"{name}.value(={value!r}) must be a number or one of: {', '.join(START_VALUES)}")
     if not isinstance(shape, list) or not all(
         length == "listings" or (type(length) is int and length >= 1) for length in shape
     ):
         raise ValueError(f"{name}.shape(={shape!r}) must be a list of whole numbers >= 1 or 'listings'")
-    return Start(value if isinstance(value, str) else float(value), tuple(shape))
+    start = Start(tuple(value) if isinstance(value, list) else value, tuple(shape))
+    if not _is_value(value, start.lengths(listings)):
+        last = f", a list of {start.lengths(listings)[-1]} numbers" if shape else ""
+        raise ValueError(f"{name}.value(={value!r}) must be a number{last} or one of: {', '.join(START_VALUES)}")
+    return start
+
+
+def _is_value(value: Any, lengths: tuple[int, ...]) -> bool:
+    if isinstance(value, list):
+        return [len(value)] == list(lengths[-1:]) and all(type(number) in (int, float) for number in value)
+    return value in START_VALUES or type(value) in (int, float)
 
 
 def starts_of(begin: Begin, plans: PlanArrays) -> tuple[Start, ...]:
@@ -121,8 +131,9 @@ def _shape(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[Length, ...]:
 
 
 def _start(number: int, part: FloatArray, shape: tuple[Length, ...], probe: PlanArrays) -> Start:
-    values: list[str | float] = [*START_VALUES, float(np.ravel(part)[0])]
-    for value in values:
+    row = tuple(float(number) for number in part.reshape(len(part), -1, np.shape(part)[-1])[0, 0]) if shape else ()
+    values: list[str | float | tuple[float, ...]] = [*START_VALUES, float(np.ravel(part)[0]), row]
+    for value in values[: None if shape else -1]:
         start = Start(value, shape)
         if np.array_equal(part, start.fill(probe, _PROBES)):
             return start

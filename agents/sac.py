@@ -53,7 +53,7 @@ class _Model(SAC):
     replay_buffer: ReplayBuffer
     twins = 1
     reward_scale = 1.0
-    actor_learns = True
+    actor_rate = 1.0  # of the learning rate
 
     def _store_transition(
         self,
@@ -69,9 +69,8 @@ class _Model(SAC):
 
     def _update_learning_rate(self, optimizers: Any) -> None:
         super()._update_learning_rate(optimizers)
-        if not self.actor_learns:
-            for group in self.policy.actor.optimizer.param_groups:
-                group["lr"] = 0.0
+        for group in self.policy.actor.optimizer.param_groups:
+            group["lr"] *= self.actor_rate
 
 
 class _SacStudent:
@@ -104,7 +103,7 @@ class _SacStudent:
         often = TrainFreq(settings.decisions, TrainFrequencyUnit.STEP)
         model.collect_rollouts(self.env, self.callback, often, model.replay_buffer, learning_starts=0)
         model._update_current_progress_remaining(number, updates)
-        model.actor_learns = number >= settings.critic_first
+        model.actor_rate = settings.actor_rate if number >= settings.critic_first else 0.0
         model.train(settings.gradient_steps, settings.batch)
 
     def state(self) -> dict[str, Any]:

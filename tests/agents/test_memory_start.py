@@ -31,7 +31,7 @@ def test_the_memory_of_every_controller_is_made_again_for_any_plans(headline: Op
     )
     for start, part in zip(starts, actor.init(other, n), strict=True):
         np.testing.assert_array_equal(start.fill(other, n), part)
-        assert read_start("memory[0]", start.described) == start
+        assert read_start("memory[0]", start.described, 8) == start
 
 
 @pytest.mark.parametrize("name", MARKED)

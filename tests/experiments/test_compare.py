@@ -136,6 +136,22 @@ def test_a_policy_is_trained_exported_and_evaluated(here: Path, capsys: pytest.C
     assert "Parity over" in capsys.readouterr().out
 
 
+def test_learners_are_compared_by_name_and_each_policy_can_be_scored_again(here: Path) -> None:
+    sizes = ("slots=8", "steps=2688", "batch=56", "evaluations=1")
+    tiny = [f"agents.{name}.{size}" for name in ("sac", "recurrent_ppo") for size in sizes]
+    tiny += ["agents.recurrent_ppo.decisions=7", "training.scenarios=[steady,headline]", "tracking.enabled=false"]
+    compare("executors=[open_loop,sac,recurrent_ppo]", "planners=[rule]", "catalogue.path=null", "run=both", *tiny)
+    rows = {row["executor"]: row for row in json.loads((here / "outputs/both/comparison.json").read_text())}
+    assert {name for name, row in rows.items() if row["kind"] == "learned"} == {"sac", "recurrent_ppo"}
+
+    kept = "outputs/both/recurrent_ppo/seed-0"
+    words = ("run=again", "stores=8", "progress=false", "tracking.enabled=false")
+    assert cli.main(["evaluate", f"executor={kept}", *words]) == 0
+    again = json.loads((here / "outputs/again/evaluation.json").read_text())[0]
+    assert again["executor"] == "recurrent_ppo"
+    assert again["profit_mean"] == pytest.approx(rows["recurrent_ppo"]["profit_mean"])
+
+
 def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], here: Path) -> None:
     assert "no trained policy" in refusal("export")
     assert "source(='nowhere')" in refusal("export", "source=nowhere")
@@ -164,6 +180,10 @@ def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], h
         (["hosting.supply_markup.value=0.1"], ["hosting.supply_markup", "0.1", "platform"]),
         (["scenario=nowhere"], ["scenario", "nowhere", "headline"]),
         (["training.seeds=0"], ["training.seeds", "0"]),
+        (["training.scenarios=[steady,nowhere]"], ["training.scenarios", "'nowhere'", "headline"]),
+        (["training.scenarios=steady"], ["training.scenarios(='steady')", "[steady, headline]"]),
+        (["training.easy_until=0"], ["training.easy_until(=0)", "(0, 1]"]),
+        (["executors=[open_loop,sac]", "agents.sac.tau=0"], ["agents.sac", "agent.tau(=0)"]),
         (["training.planner=oracle"], ["training.planner", "oracle"]),
         (["agents.ppo.gamma=2"], ["agents.ppo", "agent.gamma", "2"]),
         (["agents.ppo.base=mcp"], ["agents.ppo", "agent.base", "'mcp'", "mpc"]),
