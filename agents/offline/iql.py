@@ -34,7 +34,7 @@ class IqlSettings:
     base: str = "mpc"  # the controller that is corrected: the one recorded, or open_loop
     gains: dict[str, float] = field(default_factory=dict)  # changes to its configured gains
     hold: int = 24  # [hours] between decisions
-    steps: int = 4000  # gradient steps
+    gradient_steps: int = 4000
     batch: int = 1024  # decisions
     learning_rate: float = 1e-3
     gamma: float = 0.999  # discount per decision
@@ -50,7 +50,7 @@ class IqlSettings:
             raise ValueError(
                 f"agent.dataset(={self.dataset!r}) must be the folder of a dataset of `merchantgym record`"
             )
-        check_whole(self, ("hold", "steps", "batch", "width", "evaluations"))
+        check_whole(self, ("hold", "gradient_steps", "batch", "width", "evaluations"))
         check_numbers(
             self,
             {
@@ -185,7 +185,7 @@ class _IqlStudent:
     def __init__(self, settings: IqlSettings, lesson: Lesson, decisions: Decisions) -> None:
         self.settings = settings
         self.lesson = lesson
-        self.steps = max(1, settings.steps // settings.evaluations)
+        self.steps = max(1, settings.gradient_steps // settings.evaluations)
         self.learner = ImplicitQ(settings, Transitions.of(decisions, settings.scale))
 
     def actor(self) -> ResidualActor:

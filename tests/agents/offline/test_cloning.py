@@ -127,7 +127,7 @@ def test_bad_settings_are_named(entry: dict[str, Any], message: str) -> None:
 def test_offline_training_goes_on_and_starts_as_its_base(headline: OpenStores, tmp_path: Path) -> None:
     dataset = recorded("executors=[value_pid]", "noise=0.2")
     base = controller(setting_of().config, "value_pid")
-    settings = IqlSettings(str(dataset.folder), base="value_pid", steps=6, batch=32, width=8, evaluations=2)
+    settings = IqlSettings(str(dataset.folder), base="value_pid", gradient_steps=6, batch=32, width=8, evaluations=2)
     whole = train_iql(settings, lesson(headline, tmp_path / "whole", base=base))
     assert whole.profit[0] == pytest.approx(rollout(base, headline, plans_for(headline), seed=3).profit.mean())
     assert len(set(whole.profit)) == 3

@@ -17,7 +17,7 @@ from merchantgym.envs.observation import Global
 
 from .chains import chain
 
-SETTINGS = IqlSettings("nowhere", steps=400, batch=256, learning_rate=3e-3, width=16, temperature=2.0)
+SETTINGS = IqlSettings("nowhere", gradient_steps=400, batch=256, learning_rate=3e-3, width=16, temperature=2.0)
 RECORD = chain(3000, 4, Way("noise", sd=0.3), noise=0.5)
 
 
@@ -25,7 +25,7 @@ def learned(record: Decisions, settings: IqlSettings = SETTINGS) -> np.ndarray:
     """Mean correction of the policy after training, one number an action."""
     torch.manual_seed(1)
     learner = ImplicitQ(settings, Transitions.of(record, settings.scale))
-    for _ in range(settings.steps):
+    for _ in range(settings.gradient_steps):
         learner.step()
     with torch.no_grad():
         done = learner.correction()(torch.from_numpy(policy_input(record.observation, record.base)))
@@ -98,7 +98,7 @@ def test_it_goes_on_from_a_state_as_if_it_had_not_stopped() -> None:
     [
         ({"dataset": ""}, r"agent.dataset\(=''\) must be the folder"),
         ({"expectile": 0.3}, r"agent.expectile\(=0.3\) must be a number in \[0.5, 0.999\]"),
-        ({"steps": 0}, r"agent.steps\(=0\) must be a whole number >= 1"),
+        ({"gradient_steps": 0}, r"agent.gradient_steps\(=0\) must be a whole number >= 1"),
     ],
 )
 def test_bad_settings_are_named(entry: dict[str, object], message: str) -> None:
