@@ -7,6 +7,8 @@ from typing import Any
 
 from merchantgym.envs.actor import Actor
 
+from .offline.cloning import CloneSettings, train_clone
+from .offline.iql import IqlSettings, train_iql
 from .ppo import train_ppo
 from .ppo_settings import PpoSettings
 from .residual import load_residual
@@ -31,6 +33,8 @@ class Learner:
 _PPO = Learner(PpoSettings, train_ppo, load_residual)
 
 LEARNERS: Mapping[str, Learner] = {
+    "clone": Learner(CloneSettings, train_clone, load_residual),
+    "iql": Learner(IqlSettings, train_iql, load_residual),
     "ppo": _PPO,
     "recurrent_ppo": _PPO,  # with memory
     "constrained_ppo": _PPO,  # with a price on what is missing to the ROI floor

@@ -37,6 +37,7 @@ class Lesson:
     threads: int = 1  # share the stores; they change no result
     progress: Progress | None = None
     name: str = "learned"  # what the trained actor is called
+    teacher: Actor | None = None  # whom the settings name as `teacher`, where they do
     curriculum: Curriculum | None = None  # which stores are played when; None: all of them all the time
     shortfall: Validate | None = None  # mean attributed GMV missing to the ROI floor [CNY], on the validation stores
 
@@ -95,6 +96,8 @@ class Student(Protocol):
 def identity_of(settings: Any, lesson: Lesson) -> dict[str, Any]:
     """What must be the same for a training to go on: settings, seed, base controller, number of stores."""
     given = {"seed": lesson.seed, "base_actor": repr(lesson.base), "training_stores": len(lesson.stores)}
+    if lesson.teacher is not None:
+        given["teacher_actor"] = repr(lesson.teacher)
     if lesson.curriculum is not None:
         given["curriculum"] = repr(lesson.curriculum)
     return {**asdict(settings), **given}

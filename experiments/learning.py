@@ -100,6 +100,7 @@ def read_settings(setting: Setting, name: str, entries: Mapping[str, Any]) -> Se
     """Settings of a learner, checked, its base controller too. Raises: ValueError: names the entry."""
     settings: Settings = settings_from_mapping(LEARNERS[name].settings, entries)
     base_of(setting, settings)
+    teacher_of(setting, settings)
     return settings
 
 
@@ -112,6 +113,20 @@ def base_of(setting: Setting, settings: Settings) -> Actor:
     if any(part not in entries for part in settings.base.split(":")):
         raise ValueError(f"agent.base(={settings.base!r}) must be one of: {', '.join(entries)}")
     return controller(setting.config, settings.base, settings.gains)
+
+
+def teacher_of(setting: Setting, settings: Settings) -> Actor | None:
+    """The controller that a learner imitates, with its configured gains; None where its settings name none.
+
+    Raises: ValueError: it is not configured.
+    """
+    name = getattr(settings, "teacher", None)
+    if name is None:
+        return None
+    entries = setting.config["controllers"]
+    if not isinstance(name, str) or any(part not in entries for part in name.split(":")):
+        raise ValueError(f"agent.teacher(={name!r}) must be one of: {', '.join(entries)}")
+    return controller(setting.config, name)
 
 
 def learn(setting: Setting, job: TrainingJob, bars: Progress) -> dict[str, list[Learned]]:
@@ -193,6 +208,7 @@ def lesson_of(training: Training, threads: int) -> Lesson:
         folder=training.folder,
         threads=threads,
         name=training.name,
+        teacher=teacher_of(setting, job.settings[training.name]),
     )
 
 

@@ -34,6 +34,8 @@ PARITY_RUN = 9_001
 AGREEMENT_RUN = 10_001
 TUNING_RUN = 15_001
 FRESH_RUN = 16_001
+RECORDING_RUN = 17_001
+TRUTH_RUN = 18_001
 """What a run is for; see `Setting.run_seed`."""
 
 
