@@ -21,6 +21,7 @@ Quantity: TypeAlias = Any
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SOURCES = Path(__file__).resolve().parent.parent
+_FLOORS = ("agents", "controllers", "experiments")  # what else may compile
 _KEPT = 3  # caches of earlier sources that are not deleted
 
 
@@ -95,7 +96,7 @@ def _cache_folder(chosen: str) -> Path:
         source = path.read_bytes()
         if b"compiled" in source or b"Field" in source:  # formulas, procedures, and the layouts they read
             text.update(source)
-    for path in sorted(_SOURCES.parent.glob("*/*.py")):
+    for path in sorted(path for floor in _FLOORS for path in (_SOURCES.parent / floor).rglob("*.py")):
         source = path.read_bytes()
         if b"market.compiled" in source or b"(Field)" in source:  # the other floors' procedures and rows
             text.update(source)
