@@ -7,6 +7,8 @@ from typing import Any
 
 from merchantgym.envs.actor import Actor
 
+from .evolution.learner import load_evolved, train_evolution
+from .evolution.settings import EvolutionSettings
 from .ppo import train_ppo
 from .ppo_settings import PpoSettings
 from .residual import load_residual
@@ -27,5 +29,6 @@ class Learner:
 
 
 LEARNERS: Mapping[str, Learner] = {
+    "evolution": Learner(EvolutionSettings, train_evolution, load_evolved),
     "ppo": Learner(PpoSettings, train_ppo, load_residual),
 }
