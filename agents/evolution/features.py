@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from merchantgym.envs.engines.layout import N_CHANNELS, Field, FloatArray
-from merchantgym.envs.market.compiled import formula, procedure
+from merchantgym.envs.market.compiled import formula, stage
 from merchantgym.envs.market.numeric import exponential, logarithm
 from merchantgym.envs.observation import N_GLOBAL, N_LISTING, Global, PerListing
 
@@ -113,7 +113,7 @@ def no_standard(traces: int) -> FloatArray:
     return np.stack([np.zeros(inputs), np.ones(inputs)])
 
 
-@procedure
+@stage
 def write_inputs(
     observation: Any, base: Any, trace: Any, keep: Any, standard: Any, limit: float, shop: Any, items: Any
 ) -> None:
@@ -148,7 +148,7 @@ def write_inputs(
             items[i, k] = min(max((items[i, k] - mean) * inverse, -limit), limit)
 
 
-@procedure
+@stage
 def _write_shop(observation: Any, base: Any, shop: Any) -> None:
     shop[Shop.ONE] = 1.0
     for j in range(Shop.WEEK_COS - Shop.HOUR_SIN + 1):
@@ -170,7 +170,7 @@ def _write_shop(observation: Any, base: Any, shop: Any) -> None:
     shop[Shop.BASE_DISCOUNT] = base[base.shape[0] - 1]
 
 
-@procedure
+@stage
 def _write_items(observation: Any, base: Any, items: Any) -> None:
     shop_conversion = np.float64(observation[Global.STORE_CONVERSION])
     time_left = np.float64(observation[Global.TIME_LEFT])
@@ -210,7 +210,7 @@ def _write_items(observation: Any, base: Any, items: Any) -> None:
         items[Item.WORTH_SCARCE, k] = worth * gap
 
 
-@procedure
+@stage
 def _write_surprises(observation: Any, trace: Any, keep: Any, shop: Any, items: Any) -> None:
     begun = trace[0]
     trace[0] = 1.0

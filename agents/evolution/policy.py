@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from merchantgym.envs.actor import Actor, Kind, Memory
 from merchantgym.envs.engines.layout import N_CHANNELS, FloatArray
-from merchantgym.envs.market.compiled import entry, procedure
+from merchantgym.envs.market.compiled import entry, stage
 from merchantgym.envs.observation import listings_in
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.task import PAUSED
@@ -80,7 +80,7 @@ class Shape:
         return self.shop + self.item * listings + listings
 
 
-@procedure
+@stage
 def decide(
     weights: Any,
     hidden: int,
@@ -130,13 +130,13 @@ def decide(
             own[k] = PAUSED
 
 
-@procedure
+@stage
 def _place(head: int, listings: int) -> int:
     """Where in an action an output about the shop stands."""
     return head if head < N_CHANNELS else head + listings
 
 
-@procedure
+@stage
 def _dot(weights: Any, inputs: Any) -> float:
     total = 0.0
     for i in range(inputs.shape[0]):
@@ -144,7 +144,7 @@ def _dot(weights: Any, inputs: Any) -> float:
     return total
 
 
-@procedure
+@stage
 def _add_rows(weights: Any, rows: Any, out: Any) -> None:
     """Add the weighted rows (I, K) to `out` (K,)."""
     for i in range(rows.shape[0]):
