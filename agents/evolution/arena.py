@@ -55,6 +55,12 @@ class Arena:
         )
         return earned.reshape(len(stores), candidates).T
 
+    def apart(self, weights: FloatArray, stores: NDArray[np.int64], seeds: NDArray[np.int64]) -> FloatArray:
+        """Sum of rewards (n,) where policy i of the weights (n, Shape.weights) runs store i under chance i."""
+        rows = np.arange(len(weights))
+        parts = np.split(rows, range(self.rows, len(rows), self.rows))
+        return np.concatenate([self._run(weights, part, stores[part], seeds[part]) for part in parts])
+
     def _run(
         self, weights: FloatArray, which: NDArray[np.intp], stores: NDArray[np.int64], seeds: NDArray[np.int64]
     ) -> FloatArray:

@@ -19,6 +19,7 @@ from ..checkpoint import read_policy
 from ..training import Lesson, Trained, attend
 from .arena import Arena
 from .features import no_standard, trace_width
+from .pairs import PairSearch
 from .policy import EvolvedActor, Shape, stacked_inputs, standard_of
 from .search import CovarianceSearch, GradientSearch, Search
 from .settings import EvolutionSettings
@@ -71,7 +72,7 @@ class Evolution:
         self._start = shape.start(keyed_generator(lesson.seed, _START))
         self._live = shape.live(standard)
         self._averaged = np.zeros(len(self._live))
-        self.search = _search(settings, len(self._live), lesson.seed)
+        self.search = _search(settings, shape.reach()[self._live], lesson.seed)
         self.arena = Arena(
             lesson.base,
             shape,
@@ -88,7 +89,8 @@ class Evolution:
     def hours(self) -> int:
         """Store-hours of a generation, plans being of mean length."""
         plan = round(float(self.lesson.plans.days.mean()) * HOURS_PER_DAY)
-        return self.settings.popsize * self.settings.stores * plan
+        runs = 2 if self.settings.method == "pairs" else self.settings.popsize
+        return runs * self.settings.stores * plan
 
     def actor(self) -> EvolvedActor:
         """The policy at the search's mean."""
@@ -100,8 +102,12 @@ class Evolution:
         """One generation."""
         candidates = self._whole(self.search.ask())
         stores, seeds = self._draw(number)
-        earned = self.arena.returns(candidates, stores, seeds)
-        self.search.tell(scores(earned, self.settings.winsorise), number / updates)
+        if isinstance(self.search, PairSearch):
+            again = len(candidates) // len(stores)
+            score = self.arena.apart(candidates, np.tile(stores, again), np.tile(seeds, again))
+        else:
+            score = scores(self.arena.returns(candidates, stores, seeds), self.settings.winsorise)
+        self.search.tell(score, number / updates)
         half_life = self.settings.average
         keep = 2.0 ** (-1.0 / half_life) if half_life > 0.0 else 0.0
         self._averaged = self.search.mean + keep * (self._averaged - self.search.mean)
@@ -164,8 +170,18 @@ def pilot(lesson: Lesson, shape: Shape, stores: int) -> FloatArray:
     return standard_of(sample)
 
 
-def _search(settings: EvolutionSettings, dimensions: int, seed: int) -> Search:
-    chance = int(keyed_generator(seed, _SEARCH).integers(2**32))
+def _search(settings: EvolutionSettings, reach: FloatArray, seed: int) -> Search:
+    """A search of as many weights as there are in `reach`, see `policy.Shape.reach`."""
+    chance, dimensions = int(keyed_generator(seed, _SEARCH).integers(2**32)), len(reach)
+    if settings.method == "pairs":
+        return PairSearch(
+            settings.stores,
+            settings.sigma * reach,
+            chance,
+            learning_rate=settings.learning_rate,
+            momentum=settings.momentum,
+            winsorise=settings.winsorise,
+        )
     if settings.method == "cma":
         return CovarianceSearch(dimensions, settings.popsize, settings.sigma, chance, diagonal=settings.diagonal)
     return GradientSearch(

@@ -27,6 +27,7 @@ from merchantgym.envs.task import PAUSED
 from .features import LIMIT, item_inputs, shop_inputs, trace_width, write_inputs
 
 _HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
+_DISCOUNT_REACH = 2.5  # root of the ratio of curvatures: of profit in a shift of all bids, and in one of all prices
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class Shape:
         shop, item = np.split(standard[1] > 0.0, [self.shop])
         unit = np.concatenate((item, shop, np.ones(_HEADS + 1, dtype=np.bool_)))
         return np.flatnonzero(np.concatenate((np.tile(shop, _HEADS), item, np.tile(unit, self.hidden))))
+
+    def reach(self) -> FloatArray:
+        """How large a step in each weight is worth alike (weights,): prices move less of the profit than bids do."""
+        reach = np.ones(self.weights)
+        reach[(_HEADS - 1) * self.shop : _HEADS * self.shop] = _DISCOUNT_REACH
+        return reach
 
     def room(self, listings: int) -> int:
         """Numbers that a decision about one store needs as scratch."""

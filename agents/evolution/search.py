@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _MOMENTS = (0.9, 0.99)  # decay of Adam's means of the gradient and of its square
-_LAST_RATE = 0.1  # share of the learning rate at the end
+LAST_RATE = 0.1  # share of the learning rate at the end
 
 
 class Search(Protocol):
@@ -115,5 +115,5 @@ class GradientSearch:
         self._second += (1.0 - _MOMENTS[1]) * (slope**2 - self._second)
         first = self._first / (1.0 - _MOMENTS[0] ** self._steps)
         second = self._second / (1.0 - _MOMENTS[1] ** self._steps)
-        rate = self._rate * max(1.0 - progress, _LAST_RATE)
+        rate = self._rate * max(1.0 - progress, LAST_RATE)
         self.mean = self.mean + rate * (first / (np.sqrt(second) + 1e-12) - self._decay * self.mean)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..settings import check_choice, check_numbers, check_whole
 from .policy import Shape
 
-METHODS = ("cma", "openai")
+METHODS = ("cma", "openai", "pairs")
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,12 @@ class EvolutionSettings:
     gains: Mapping[str, float] = field(default_factory=dict)  # changes to its configured gains
     method: str = "cma"  # of `METHODS`
     generations: int = 120
-    popsize: int = 24  # candidates of a generation; even for openai: half of them mirror the others
-    stores: int = 64  # that every candidate of a generation runs
+    popsize: int = 24  # candidates of a generation; even for openai: half of them are mirrored; not for pairs
+    stores: int = 64  # that every candidate of a generation runs; pairs: each for a pair of its own
     sigma: float = 0.03  # step of a candidate's weights from the mean, at the start or (openai) throughout
     diagonal: bool = False  # cma learns variances only, no covariances
-    learning_rate: float = 0.01  # of openai's Adam, falls linearly to a tenth
+    learning_rate: float = 0.01  # of openai's Adam, or share of Newton's step (pairs); falls linearly to a tenth
+    momentum: float = 0.8  # of pairs: share of the mean of slopes kept from one generation to the next
     weight_decay: float = 0.0  # of openai: pull of the weights towards the base, per unit of learning rate
     winsorise: float = 0.0  # share of the extreme differences of return that is cut off at either end
     average: float = 0.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
@@ -43,6 +44,7 @@ class EvolutionSettings:
             {
                 "sigma": (1e-6, 10.0),
                 "learning_rate": (1e-9, 10.0),
+                "momentum": (0.0, 0.999),
                 "weight_decay": (0.0, 1.0),
                 "winsorise": (0.0, 0.45),
                 "average": (0.0, 1e6),

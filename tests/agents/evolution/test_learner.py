@@ -36,7 +36,7 @@ TINY: dict[str, Any] = {
     "pilot": 4,
     "average": 2.0,
 }
-METHODS = ["cma", "openai"]
+METHODS = ["cma", "openai", "pairs"]
 World = tuple[OpenStores, PlanArrays]
 
 
@@ -82,7 +82,8 @@ def same(one: Path, two: Path) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_training_keeps_the_best_the_untrained_one_included(world: World, tmp_path: Path, method: str) -> None:
     trained = train(world, tmp_path, {"method": method})
-    assert trained.steps.tolist() == [0, 576, 1152, 1728]
+    runs = 2 if method == "pairs" else TINY["popsize"]  # of each of three stores for a day, two generations between
+    assert trained.steps.tolist() == [0, 144 * runs, 288 * runs, 432 * runs]
     base = rollout(make_controller("open_loop"), *world, seed=3)
     assert trained.profit[0] == base.profit.mean()
     assert len(set(trained.profit)) == 4
@@ -91,7 +92,9 @@ def test_training_keeps_the_best_the_untrained_one_included(world: World, tmp_pa
     assert trained.actor.name == "evolution"
 
 
-@pytest.mark.parametrize("changes", [{"method": "cma"}, {"method": "openai", "hidden": 2}, {"diagonal": True}])
+@pytest.mark.parametrize(
+    "changes", [{"method": "cma"}, {"method": "openai", "hidden": 2}, {"method": "pairs"}, {"diagonal": True}]
+)
 def test_a_training_cut_off_goes_on_as_if_it_had_not_been(
     world: World, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
