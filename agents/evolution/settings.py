@@ -16,22 +16,22 @@ class EvolutionSettings:
     base: str  # name of the controller that is corrected
     gains: Mapping[str, float] = field(default_factory=dict)  # changes to its configured gains
     method: str = "cma"  # of `METHODS`
-    generations: int = 120
+    generations: int = 48
     popsize: int = 24  # candidates of a generation; even for openai: half of them are mirrored; not for pairs
     stores: int = 64  # that every candidate of a generation runs; pairs: each for a pair of its own
-    sigma: float = 0.03  # step of a candidate's weights from the mean, at the start or (openai) throughout
+    sigma: float = 0.04  # step of a candidate's weights from the mean, at the start or (openai) throughout
     diagonal: bool = False  # cma learns variances only, no covariances
-    learning_rate: float = 0.01  # of openai's Adam, or share of Newton's step (pairs); falls linearly to a tenth
+    learning_rate: float = 0.02  # of openai's Adam, or share of Newton's step (pairs); falls linearly to a tenth
     momentum: float = 0.8  # of pairs: share of the mean of slopes kept from one generation to the next
     weight_decay: float = 0.0  # of openai: pull of the weights towards the base, per unit of learning rate
     winsorise: float = 0.0  # share of the extreme differences of return that is cut off at either end
-    average: float = 0.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
+    average: float = 3.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
     hidden: int = 0  # units of the hidden layer; 0: a linear policy
     half_lives: tuple[float, ...] = (24.0,)  # [hours] of what a policy remembers
     scale: float = 1.0  # of the corrections
     pilot: int = 128  # stores of the run that standardises the inputs
     rows: int = 1024  # (candidate, store) pairs in memory at once
-    evaluations: int = 12  # validations, and checkpoints
+    evaluations: int = 8  # validations, and checkpoints
 
     def __post_init__(self) -> None:
         """Every number is checked here, so that a training does not fail after an hour."""
