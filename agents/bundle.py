@@ -1,46 +1,42 @@
 """Bundles: a trained executor as one ONNX graph, its description, and the proof that both act alike.
 
 The graph takes observations and memory and gives actions and new memory; the base controller's law, the scaling of the
-inputs, the network and the clipping are inside. `policy.json` names every feature and action, `parity.json` says on how
-many observations from real runs graph and original were compared, and how far apart they were at most.
+inputs, the network and the clipping are inside. A controller alone is exported in the same way. Where a network was
+trained with beliefs, they are one more input of the graph, and `OnnxActor` computes them. `policy.json` names every
+feature, input and action, `parity.json` says on how many observations from real runs graph and original were compared,
+and how far apart they were at most.
 """
 
 import json
-import logging
 import shutil
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, get_args
 
 import numpy as np
 import onnxruntime
-import torch
-from torch import Tensor, nn
 
 from merchantgym.envs.action import action_names
+from merchantgym.envs.actor import Actor, Kind
+from merchantgym.envs.beliefs import feature_names as belief_names
 from merchantgym.envs.engines.layout import FloatArray
 from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.observation import OBSERVATION_VERSION, bounds, feature_names, observation_size
 from merchantgym.envs.opening import OpenStores
+from merchantgym.envs.perception import Perception
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.rollout import subset
 
-from .onnx_actor import START_VALUES, OnnxActor, start_value
-from .policy import Correction
+from .graph import law_of, sees_beliefs, start_memory, write_graph
+from .memory_start import Start, read_start, starts_of
+from .onnx_actor import OnnxActor
 from .residual import ResidualActor
 
-BUNDLE_VERSION = "1"
+BUNDLE_VERSION = "2"
 _FILES = ("policy.onnx", "policy.json", "parity.json")
-
-
-class PortableLaw(Protocol):
-    """A controller whose law takes torch tensors as well as numpy arrays."""
-
-    def respond(self, observation: Any, memory: Any, xp: Any) -> tuple[Any, Any]:
-        """Action and new memory."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -52,24 +48,8 @@ class Parity:
     mean: float
 
 
-class _Executor(nn.Module):
-    """Base law, network and clipping in one graph."""
-
-    def __init__(self, law: PortableLaw, correction: Correction, scale: float) -> None:
-        super().__init__()
-        self.law = law
-        self.correction = correction
-        self.scale = scale
-
-    def forward(self, observation: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
-        base, after = self.law.respond(observation.double(), memory, torch)
-        inputs = torch.cat((observation, base.float()), dim=1)
-        action = torch.clip(base + self.scale * self.correction(inputs).double(), -1.0, 1.0)
-        return action, *after
-
-
 def export_bundle(
-    actor: ResidualActor,
+    actor: Actor,
     folder: Path,
     stores: OpenStores,
     plans: PlanArrays,
@@ -84,26 +64,24 @@ def export_bundle(
     """Write a bundle, whole or not at all, after comparing it with the original on runs of `stores`.
 
     Args:
-        actor: whose base has a law that runs on torch (`respond`).
+        actor: a controller whose law runs on torch (`respond`), alone or under a `ResidualActor`.
         folder: of the bundle; one that is there is replaced.
         stores, plans: for the runs of the comparison.
         seed: of what happens in them.
         observations: at least so many are compared.
         tolerance: largest difference of an action that passes.
         scenario, scenario_hash, scores: go into the description.
-    Raises: ValueError: the base law cannot be exported, or the graph acts otherwise than the original.
+    Raises: ValueError: the law cannot be exported, its memory begins with what a bundle cannot describe, or the graph
+        acts otherwise than the original.
     """
-    if not hasattr(actor.base, "respond"):
-        raise ValueError(
-            f"base controller {actor.base.name!r} has no law for torch (respond), so it cannot be exported"
-        )
+    law_of(actor)
     listings = stores.start.listings
-    memory = _memory_starts(actor, plans)
+    memory = starts_of(partial(start_memory, actor), plans)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        _write_graph(actor, listings, len(memory), part / "policy.onnx")
+        write_graph(actor, listings, memory, part / "policy.onnx")
         description = _describe(actor, listings, memory, scenario, scenario_hash, scores)
         (part / "policy.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         parity = check_parity(actor, _open(part, description), stores, plans, seed, observations)
@@ -142,10 +120,12 @@ def load_bundle(folder: Path) -> OnnxActor:
         description = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
-    _check_entries(path, description)
+    if not isinstance(description, dict):
+        raise ValueError(f"{path} must hold a mapping")
     for name, needed in (("bundle_version", BUNDLE_VERSION), ("observation_version", OBSERVATION_VERSION)):
         if description.get(name) != needed:
-            raise ValueError(f"{path}: {name}(={description.get(name)!r}) must be {needed!r}")
+            raise ValueError(f"{path}: {name}(={description.get(name)!r}) must be {needed!r}; export the policy anew")
+    _check_entries(path, description)
     listings = description["listings"]
     for name, names in (("features", feature_names(listings)), ("actions", action_names(listings))):
         if len(description[name]) != len(names):
@@ -156,25 +136,28 @@ def load_bundle(folder: Path) -> OnnxActor:
     return _open(folder, description)
 
 
-def _check_entries(path: Path, description: Any) -> None:
+def _check_entries(path: Path, description: Mapping[str, Any]) -> None:
     """Raises: ValueError: an entry that is needed is missing or of another kind."""
-    if not isinstance(description, dict):
-        raise ValueError(f"{path} must hold a mapping")
+    if missing := sorted({"beliefs", "inputs"} - set(description)):
+        raise ValueError(f"{path} lacks the entry {missing[0]!r}")
     for name in ("features", "actions", "memory"):
         if not isinstance(description.get(name), list):
             raise ValueError(f"{path}: {name}(={description.get(name)!r}) must be a list")
     if not isinstance(description.get("name"), str):
         raise ValueError(f"{path}: name(={description.get('name')!r}) must be a text")
+    if description.get("kind") not in get_args(Kind):
+        raise ValueError(f"{path}: kind(={description.get('kind')!r}) must be one of: {', '.join(get_args(Kind))}")
     listings = description.get("listings")
     if isinstance(listings, bool) or not isinstance(listings, int) or listings < 1:
         raise ValueError(f"{path}: listings(={listings!r}) must be a whole number >= 1")
     for i, start in enumerate(description["memory"]):
-        if start not in START_VALUES and not isinstance(start, int | float):
-            raise ValueError(f"{path}: memory[{i}](={start!r}) must be a number or one of: {', '.join(START_VALUES)}")
+        read_start(f"{path}: memory[{i}]", start, listings)
+    if description["beliefs"] not in (None, needed := _beliefs()):
+        raise ValueError(f"{path}: beliefs(={description['beliefs']!r}) must be null or {needed!r}")
 
 
 def check_parity(
-    actor: ResidualActor, exported: OnnxActor, stores: OpenStores, plans: PlanArrays, seed: int, observations: int
+    actor: Actor, exported: OnnxActor, stores: OpenStores, plans: PlanArrays, seed: int, observations: int
 ) -> Parity:
     """Compare both on the same observations: those that the original meets in real runs, each with its own memory.
 
@@ -197,48 +180,10 @@ def check_parity(
     return Parity(len(gaps) * len(rows), float(differences.max()), float(differences.mean()))
 
 
-def _write_graph(actor: ResidualActor, listings: int, parts: int, path: Path) -> None:
-    module = _Executor(cast(PortableLaw, actor.base), actor.correction, actor.scale).eval()
-    low, high = bounds(listings)
-    middle = torch.from_numpy(np.stack([low, high])).mean(dim=0, keepdim=True).repeat(2, 1)
-    memory = [torch.full((2,), 0.5, dtype=torch.float64) for _ in range(parts)]
-    batch = torch.export.Dim("batch", min=1, max=65536)
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it warns of libraries that are not needed here
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        program = torch.onnx.export(
-            module,
-            (middle, *memory),
-            dynamo=True,
-            verbose=False,
-            external_data=False,
-            input_names=["observation", *(f"memory_{i}" for i in range(parts))],
-            output_names=["action", *(f"next_memory_{i}" for i in range(parts))],
-            dynamic_shapes=({0: batch}, tuple({0: batch} for _ in range(parts))),
-        )
-    exporter.setLevel(level)
-    assert program is not None
-    program.save(str(path))
-
-
-def _memory_starts(actor: ResidualActor, plans: PlanArrays) -> list[str | float]:
-    """What each part of the memory starts from, found by looking at real plans."""
-    count = plans.bid.shape[0]
-    starts: list[str | float] = []
-    for part in actor.init(plans, count):
-        names = [name for name in START_VALUES if np.allclose(part, start_value(name, plans))]
-        if np.ndim(part) != 1 or not (names or np.allclose(part, part[0])):
-            raise ValueError(f"base controller {actor.base.name!r} has a memory that a bundle cannot describe")
-        starts.append(names[0] if names else float(part[0]))
-    return starts
-
-
 def _describe(
-    actor: ResidualActor,
+    actor: Actor,
     listings: int,
-    memory: list[str | float],
+    memory: Sequence[Start],
     scenario: str,
     scenario_hash: str,
     scores: Mapping[str, float],
@@ -248,18 +193,26 @@ def _describe(
         "bundle_version": BUNDLE_VERSION,
         "observation_version": OBSERVATION_VERSION,
         "name": actor.name,
-        "base": actor.base.name,
+        "kind": actor.kind,
+        "base": law_of(actor).name,
         "listings": listings,
         "features": list(feature_names(listings)),
         "feature_low": _plain(low),
         "feature_high": _plain(high),
         "actions": list(action_names(listings)),
         "action_unit": "log scale around the plan: 1 multiplies a bid by 4, or takes 20 % off every price; in [-1, 1]",
-        "memory": memory,
+        "inputs": list(actor.sight.layout.names(listings)) if isinstance(actor, ResidualActor) else [],
+        "beliefs": _beliefs() if sees_beliefs(actor) else None,
+        "memory": [start.described for start in memory],
         "scenario": scenario,
         "scenario_hash": scenario_hash,
         "scores": dict(scores),
     }
+
+
+def _beliefs() -> dict[str, Any]:
+    """What tells whether beliefs are computed as they were: their names, and a hash of perception's settings."""
+    return {"names": list(belief_names(1)), "settings": sha256(repr(Perception()).encode()).hexdigest()[:16]}
 
 
 def _plain(values: Any) -> list[float]:
@@ -275,5 +228,13 @@ def _open(folder: Path, description: Mapping[str, Any]) -> OnnxActor:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public class
         raise ValueError(f"{path} is no ONNX graph that can be run: {error}") from None
-    size = observation_size(int(description["listings"]))
-    return OnnxActor(session, tuple(description["memory"]), size, description, str(description["name"]))
+    listings = int(description["listings"])
+    return OnnxActor(
+        session,
+        tuple(read_start(f"memory[{i}]", entry, listings) for i, entry in enumerate(description["memory"])),
+        observation_size(listings),
+        description,
+        str(description["name"]),
+        description["kind"],
+        None if description["beliefs"] is None else Perception(),
+    )

@@ -38,4 +38,4 @@ def pilot(env: ResidualVecEnv, seed: int, *, log_std: float, gamma: float) -> tu
     for reward, done in zip(reversed(rewards), reversed(ends), strict=True):
         value = reward + gamma * value * (1.0 - done)
         returns.append(value)
-    return Standard.of(np.concatenate(seen)), max(float(np.std(returns)), 1e-6)
+    return Standard.of(np.concatenate(seen), env.sight.layout), max(float(np.std(returns)), 1e-6)

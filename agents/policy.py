@@ -1,6 +1,7 @@
 """Policy and value networks whose weights are shared over listings, for any number of them.
 
-Their input is a store's observation followed by the base controller's action for the coming hour (see `residual`).
+Their input is a store's observation followed by what else a `Layout` says, see `inputs`; by default the base
+controller's action for the coming hour.
 Every listing is encoded by the same network, which also sees the shop; what the listings have in common is pooled (mean
 and maximum) and handed back to each.
 """
@@ -19,47 +20,33 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from merchantgym.envs.engines.layout import N_CHANNELS
-from merchantgym.envs.observation import N_GLOBAL, N_LISTING, observation_size
-from merchantgym.envs.task import action_size
 
-N_SHOP = N_GLOBAL + N_CHANNELS + 1
-"""Inputs about the shop: global features, base action of channels and discount."""
-N_ITEM = N_LISTING + 1
-"""Inputs about a listing: its features, its base action."""
+from .inputs import OBSERVED, Layout
+
+N_SHOP = OBSERVED.shop
+"""Inputs about the shop by default: global features, base action of channels and discount."""
+N_ITEM = OBSERVED.item
+"""Inputs about a listing by default: its features, its base action."""
+input_size, listings_of, split_input = OBSERVED.size, OBSERVED.listings_of, OBSERVED.split
+"""Of an input by default, see `inputs.Layout`."""
 _LIMIT = 5.0  # [sd] standardised inputs are clipped here
-
-
-def input_size(listings: int) -> int:
-    """Length of a policy's input."""
-    return observation_size(listings) + action_size(listings)
-
-
-def listings_of(size: int) -> int:
-    """Number of listings in a policy's input of the given length.
-
-    Raises: ValueError: no whole number of listings fits.
-    """
-    listings, rest = divmod(size - N_SHOP, N_ITEM)
-    if rest or listings < 1:
-        raise ValueError(f"policy input length(={size}) must be {N_SHOP} + {N_ITEM} x listings")
-    return listings
 
 
 @dataclass(frozen=True)
 class Standard:
     """Mean and spread of every input, of a sample of training observations; the listings' are pooled over listings."""
 
-    shop_mean: NDArray[np.float32]  # (N_SHOP,)
+    shop_mean: NDArray[np.float32]  # (layout.shop,)
     shop_scale: NDArray[np.float32]
-    item_mean: NDArray[np.float32]  # (N_ITEM,)
+    item_mean: NDArray[np.float32]  # (layout.item,)
     item_scale: NDArray[np.float32]
 
     @classmethod
-    def of(cls, sample: NDArray[Any]) -> "Standard":
-        """Of policy inputs (n, input_size)."""
-        shop, items = split_input(torch.as_tensor(np.asarray(sample, dtype=np.float64)))
+    def of(cls, sample: NDArray[Any], layout: Layout = OBSERVED) -> "Standard":
+        """Of policy inputs (n, layout.size)."""
+        shop, items = layout.split(torch.as_tensor(np.asarray(sample, dtype=np.float64)))
         shop_mean, shop_scale = _moments(shop.numpy())
-        item_mean, item_scale = _moments(items.reshape(-1, N_ITEM).numpy())
+        item_mean, item_scale = _moments(items.reshape(-1, layout.item).numpy())
         return cls(shop_mean, shop_scale, item_mean, item_scale)
 
 
@@ -70,17 +57,6 @@ def _moments(rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float3
     return rows.mean(axis=0).astype(np.float32), scale.astype(np.float32)
 
 
-def split_input(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Policy inputs (n, input_size) as shop (n, N_SHOP) and listings (n, K, N_ITEM)."""
-    count = listings_of(inputs.shape[1])
-    end = N_GLOBAL + count * N_LISTING
-    items = inputs[:, N_GLOBAL:end].reshape(-1, count, N_LISTING)
-    base = inputs[:, end:]
-    ends = torch.cat((base[:, :N_CHANNELS], base[:, N_CHANNELS + count :]), 1)
-    shop = torch.cat((inputs[:, :N_GLOBAL], ends), 1)
-    return shop, torch.cat((items, base[:, N_CHANNELS : N_CHANNELS + count, None]), 2)
-
-
 class Scaling(nn.Module):
     """Standardises inputs; its numbers are buffers, so they travel with the weights and into an exported graph."""
 
@@ -89,9 +65,10 @@ class Scaling(nn.Module):
     item_mean: Tensor
     item_scale: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout = OBSERVED) -> None:
         super().__init__()
-        for name, width in (("shop", N_SHOP), ("item", N_ITEM)):
+        self.layout = layout
+        for name, width in (("shop", layout.shop), ("item", layout.item)):
             self.register_buffer(f"{name}_mean", torch.zeros(width))
             self.register_buffer(f"{name}_scale", torch.ones(width))
 
@@ -101,8 +78,8 @@ class Scaling(nn.Module):
             getattr(self, name).copy_(torch.as_tensor(getattr(standard, name)))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Shop (n, N_SHOP) and listings (n, K, N_ITEM), standardised and clipped."""
-        shop, items = split_input(inputs)
+        """Shop (n, layout.shop) and listings (n, K, layout.item), standardised and clipped."""
+        shop, items = self.layout.split(inputs)
         shop = ((shop - self.shop_mean) / self.shop_scale).clamp(-_LIMIT, _LIMIT)
         return shop, ((items - self.item_mean) / self.item_scale).clamp(-_LIMIT, _LIMIT)
 
@@ -110,12 +87,12 @@ class Scaling(nn.Module):
 class ListingEncoder(nn.Module):
     """Encodes a shop and its listings: one network for every listing, and a pooled context."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layout: Layout = OBSERVED) -> None:
         super().__init__()
-        self.of_shop = nn.Linear(N_SHOP, width)
-        self.of_item = nn.Linear(N_ITEM, width, bias=False)
+        self.of_shop = nn.Linear(layout.shop, width)
+        self.of_item = nn.Linear(layout.item, width, bias=False)
         self.item = nn.Linear(width, width)
-        self.context = nn.Linear(N_SHOP + 2 * width, width)
+        self.context = nn.Linear(layout.shop + 2 * width, width)
 
     def forward(self, shop: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Context (n, width) and listings (n, K, width)."""
@@ -128,9 +105,9 @@ class ListingEncoder(nn.Module):
 class CorrectionNet(nn.Module):
     """The actor: corrections (n, C + K + 1) of the base controller's action, exactly 0 before training."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layout: Layout = OBSERVED) -> None:
         super().__init__()
-        self.encoder = ListingEncoder(width)
+        self.encoder = ListingEncoder(width, layout)
         self.shop = nn.Linear(width, N_CHANNELS + 1)
         self.item = nn.Linear(width, 1)
         self.item_context = nn.Linear(width, 1, bias=False)
@@ -150,9 +127,9 @@ class CorrectionNet(nn.Module):
 class ValueNet(nn.Module):
     """The critic: expected return (n, 1), 0 before training."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layout: Layout = OBSERVED) -> None:
         super().__init__()
-        self.encoder = ListingEncoder(width)
+        self.encoder = ListingEncoder(width, layout)
         self.head = nn.Linear(width, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -164,27 +141,32 @@ class ValueNet(nn.Module):
 
 
 class Correction(nn.Module):
-    """What is exported and executed: scaling and actor, from raw inputs to a correction in [-1, 1]."""
+    """What is exported and executed: scaling and actor, from raw inputs to a correction in [-1, 1].
 
-    def __init__(self, width: int) -> None:
+    A network that remembers has a method `begin(n, listings)` besides, that gives its memory of n stores at the start
+    of their plans, tensors whose first axis is the store; it then takes `(inputs, *memory)` and gives `(correction,
+    *memory)`.
+    """
+
+    def __init__(self, width: int, layout: Layout = OBSERVED) -> None:
         super().__init__()
         self.width = width
-        self.scaling = Scaling()
-        self.net = CorrectionNet(width)
+        self.scaling = Scaling(layout)
+        self.net = CorrectionNet(width, layout)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Correction (n, C + K + 1) of policy inputs (n, input_size)."""
+        """Correction (n, C + K + 1) of policy inputs (n, layout.size)."""
         return cast(Tensor, self.net(*self.scaling(inputs)).clamp(-1.0, 1.0))
 
 
 class _Heads(nn.Module):
     """Actor and critic in the place of SB3's `mlp_extractor`; features are the raw policy inputs."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layout: Layout = OBSERVED) -> None:
         super().__init__()
-        self.scaling = Scaling()
-        self.actor = CorrectionNet(width)
-        self.critic = ValueNet(width)
+        self.scaling = Scaling(layout)
+        self.actor = CorrectionNet(width, layout)
+        self.critic = ValueNet(width, layout)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         shop, items = self.scaling(inputs)
@@ -211,14 +193,17 @@ class ListingPolicy(ActorCriticPolicy):
         lr_schedule: Schedule,
         width: int = 48,
         log_std_init: float = -1.5,
+        layout: Layout = OBSERVED,
         **options: Any,
     ) -> None:
-        """Args: width: of every hidden layer. log_std_init: [ln] exploration at the start. The others are SB3's."""
+        """Args: width: of every hidden layer. log_std_init: [ln] exploration at the start. layout: of the inputs. The
+        others are SB3's."""
         self.width = width
+        self.layout = layout
         super().__init__(observation_space, action_space, lr_schedule, log_std_init=log_std_init, **options)
 
     def _build(self, lr_schedule: Schedule) -> None:
-        self.heads = _Heads(self.width)
+        self.heads = _Heads(self.width, self.layout)
         self.log_std = nn.Parameter(torch.full((3,), float(self.log_std_init)))
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
@@ -228,7 +213,7 @@ class ListingPolicy(ActorCriticPolicy):
 
     def correction(self) -> Correction:
         """A copy of the actor as it stands."""
-        copy = Correction(self.width)
+        copy = Correction(self.width, self.layout)
         copy.scaling.load_state_dict(self.heads.scaling.state_dict())
         copy.net.load_state_dict(self.heads.actor.state_dict())
         return copy.eval().requires_grad_(False)
@@ -267,7 +252,7 @@ class ListingPolicy(ActorCriticPolicy):
         return self.heads.forward_critic(obs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | {"width": self.width}
+        return super()._get_constructor_parameters() | {"width": self.width, "layout": self.layout}
 
 
 def parameters_of(modules: Iterable[nn.Module]) -> int:

@@ -71,14 +71,17 @@ class _PpoStudent:
     def __init__(self, settings: PpoSettings, lesson: Lesson) -> None:
         self.settings = settings
         self.lesson = lesson
-        self.env = corrected_stores(lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins)
+        self.env = corrected_stores(
+            lesson, settings.slots, settings.scale, hold=settings.hold, twins=settings.twins, inputs=settings.inputs
+        )
         self.model = _model(settings, self.env, lesson.seed)
         self.callback = ConvertCallback(lambda *_: True)
         self.callback.init_callback(self.model)
 
     def actor(self) -> ResidualActor:
         """The base controller, corrected by the means of the policy."""
-        return ResidualActor(self.lesson.base, self.model.policy.correction(), self.settings.scale, self.lesson.name)
+        correction = self.model.policy.correction()
+        return ResidualActor(self.lesson.base, correction, self.settings.scale, self.lesson.name, self.settings.inputs)
 
     def update(self, number: int, updates: int) -> None:
         """Collect `decisions` corrections of every slot, then learn from them in `epochs` rounds."""
@@ -122,7 +125,7 @@ def _model(settings: PpoSettings, env: ResidualVecEnv, seed: int) -> _Model:
         ent_coef=0.0,
         vf_coef=settings.value_weight,
         max_grad_norm=settings.max_grad,
-        policy_kwargs={"width": settings.width, "log_std_init": settings.log_std},
+        policy_kwargs={"width": settings.width, "log_std_init": settings.log_std, "layout": env.sight.layout},
         rollout_buffer_class=TwinBuffer,
         seed=seed,
         device="cpu",  # networks this small wait for a graphics card longer than they compute

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .inputs import Inputs
 from .settings import check_numbers, check_whole
 
 
@@ -12,6 +13,7 @@ class PpoSettings:
 
     base: str  # name of the controller that is corrected
     gains: Mapping[str, float] = field(default_factory=dict)  # changes to its configured gains
+    inputs: Inputs = field(default_factory=Inputs)  # besides the observation; a mapping of its entries will do
     steps: int = 1_500_000  # store-hours of experience
     slots: int = 256  # stores side by side
     twins: int = 4  # slots that share store and chance
@@ -32,6 +34,7 @@ class PpoSettings:
 
     def __post_init__(self) -> None:
         """Every number is checked here, so that a training does not fail after an hour."""
+        object.__setattr__(self, "inputs", Inputs.of(self.inputs))
         check_whole(self, ("steps", "slots", "twins", "hold", "decisions", "batch", "epochs", "width", "evaluations"))
         check_numbers(
             self,

@@ -17,7 +17,7 @@ from .trim import Trim
 
 
 @dataclass(frozen=True)
-class OpenLoop:
+class OpenLoop(Feedback):
     """Executes the plan as written."""
 
     name: ClassVar[str] = "open_loop"
@@ -27,9 +27,10 @@ class OpenLoop:
         """Nothing to remember."""
         return ()
 
-    def act(self, observation: NDArray[Any], memory: Memory) -> tuple[NDArray[np.float64], Memory]:
-        """Zeros."""
-        return np.zeros((len(observation), action_size(listings_in(observation.shape[1])))), memory
+    def respond(self, observation: Array, memory: Memory, xp: Any = np) -> tuple[Array, Memory]:
+        """Zeros (n, A); `xp` is numpy or torch, as the observation is."""
+        size = action_size(listings_in(int(observation.shape[1])))
+        return xp.zeros((observation.shape[0], size), dtype=xp.float64), memory
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """From observations to what happened in the last hour: cumulative figures of the back office, by difference."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from merchantgym.envs.observation import Global, ObservationView, PerListing
 from merchantgym.envs.task import LOG_CHANNEL, LOG_LISTING
 
-FloatArray = NDArray[np.float64]
+from .laws import Array
 
 _PRIOR_ORDERS = 3.0  # orders of the prior within the feature ORDER_VALUE
 _PRIOR_LOTS = 2.2  # minimum orders of each
@@ -21,55 +20,53 @@ _LEAST = 1e-9
 class Counts(NamedTuple):
     """Cumulative figures of n stores with K listings, last week's history included but in `spent`; shapes (n, K)."""
 
-    paid: FloatArray  # clicks
-    free: FloatArray  # clicks
-    free_views: FloatArray  # impressions
-    spent: FloatArray  # [CNY]
-    orders: FloatArray
-    order_units: FloatArray  # [units] of a mean order
-    units: FloatArray  # [units], and those of the prior of the mean order
-    shelf: FloatArray  # stock over the stock at the plan's start
+    paid: Array  # clicks
+    free: Array  # clicks
+    free_views: Array  # impressions
+    spent: Array  # [CNY]
+    orders: Array
+    order_units: Array  # [units] of a mean order
+    units: Array  # [units], and those of the prior of the mean order
+    shelf: Array  # stock over the stock at the plan's start
 
 
-def read_counts(view: ObservationView, budget: FloatArray) -> Counts:
+def read_counts(view: ObservationView, budget: Array, xp: Any = np) -> Counts:
     """Invert the observation's scales; `budget` is the plan's [CNY], shape (n, 1)."""
-    paid = np.rint(np.expm1(view[PerListing.AD_CLICKS]))
-    orders = np.rint(np.expm1(view[PerListing.ORDERS]))
-    views = np.expm1(view[PerListing.IMPRESSIONS]) - np.expm1(view[PerListing.AD_IMPRESSIONS])
-    unit_margin = np.maximum(np.exp(view[PerListing.PRICE]) * view[PerListing.UNIT_MARGIN], 0.01)
-    order_units = np.expm1(view[PerListing.ORDER_VALUE]) / unit_margin
+    paid = xp.round(xp.expm1(view[PerListing.AD_CLICKS]))
+    orders = xp.round(xp.expm1(view[PerListing.ORDERS]))
+    views = xp.expm1(view[PerListing.IMPRESSIONS]) - xp.expm1(view[PerListing.AD_IMPRESSIONS])
+    unit_margin = xp.clip(xp.exp(view[PerListing.PRICE]) * view[PerListing.UNIT_MARGIN], 0.01, None)
+    order_units = xp.expm1(view[PerListing.ORDER_VALUE]) / unit_margin
     return Counts(
         paid=paid,
-        free=np.maximum(np.rint(np.expm1(view[PerListing.CLICKS])) - paid, 0.0),
-        free_views=np.maximum(np.rint(views), 0.0),
+        free=xp.clip(xp.round(xp.expm1(view[PerListing.CLICKS])) - paid, 0.0, None),
+        free_views=xp.clip(xp.round(views), 0.0, None),
         spent=view[PerListing.SPEND_SHARE] * budget,
         orders=orders,
         order_units=order_units,
         units=order_units * (orders + _PRIOR_ORDERS),
-        shelf=np.asarray(view[PerListing.STOCK_LEFT]),
+        shelf=1.0 * view[PerListing.STOCK_LEFT],
     )
 
 
-def bids_of_last_hour(view: ObservationView) -> FloatArray:
+def bids_of_last_hour(view: ObservationView) -> Array:
     """[ln CNY per click], mean of the channels, shape (n, K); the plan's where not advertised."""
     channels = 0.5 * LOG_CHANNEL * (view[Global.LAST_SEARCH] + view[Global.LAST_FEED])
-    return np.asarray(view[PerListing.PLAN_BID] + channels[:, None] + LOG_LISTING * view[PerListing.LAST_ACTION])
+    return view[PerListing.PLAN_BID] + channels[:, None] + LOG_LISTING * view[PerListing.LAST_ACTION]
 
 
-def first_stock(view: ObservationView, counts: Counts, units_a_day: FloatArray) -> FloatArray:
+def first_stock(view: ObservationView, counts: Counts, units_a_day: Array, xp: Any = np) -> Array:
     """Stock at the plan's start [units] as far as one can tell on its eve, shape (n, K).
 
     The back office says how many days it lasts at the recent rate of sale. What has not sold at all is taken to sell a
     known small number of minimum orders a day; for the rest, `units_a_day` are expected.
     """
     lot = counts.units / (_PRIOR_ORDERS * _PRIOR_LOTS)  # exact where nothing was sold
-    rate = np.where(counts.orders == 0.0, _LEAST_LOTS_A_DAY * lot, units_a_day)
-    stock: FloatArray = np.expm1(view[PerListing.STOCK_COVER]) * rate / np.maximum(counts.shelf, _MOVED)
-    return stock
+    rate = xp.where(counts.orders == 0.0, _LEAST_LOTS_A_DAY * lot, units_a_day)
+    return xp.expm1(view[PerListing.STOCK_COVER]) * rate / xp.clip(counts.shelf, _MOVED, None)
 
 
-def stock_after_sale(stock: FloatArray, before: Counts, now: Counts) -> FloatArray:
+def stock_after_sale(stock: Array, before: Counts, now: Counts, xp: Any = np) -> Array:
     """Stock at the plan's start [units], shape (n, K): exact once units were sold in an hour without delivery."""
     sold, fall = now.units - before.units, before.shelf - now.shelf
-    told: FloatArray = np.where((sold > _SOLD) & (fall > _MOVED), sold / np.maximum(fall, _MOVED), stock)
-    return told
+    return xp.where((sold > _SOLD) & (fall > _MOVED), sold / xp.clip(fall, _MOVED, None), stock)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from merchantgym.envs.actor import Actor, Kind, Memory
 from merchantgym.envs.engines.layout import N_CHANNELS
-from merchantgym.envs.observation import Global, ObservationView, PerListing
+from merchantgym.envs.observation import Global, ObservationView, PerListing, budget_size
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.task import LOG_LISTING, PAUSED
 
@@ -101,7 +101,8 @@ class Guard:
         law, inner = tuple(rest[: self.breaker.SIZE]), tuple(rest[self.breaker.SIZE :])
         wish, inner = self.executor.act(observation, inner)
         view = ObservationView(np.asarray(observation, dtype=np.float64))
-        budget, (order_value, margin) = budget_now(view, days, at_first), _mean_order(view)
+        budget = budget_now(view, days, at_first, budget_size(at_first, days))
+        order_value, margin = _mean_order(view)
         orders, returns = self._returns(view, orders, returns, order_value)
         loss = self.terms.return_cost * returns - view[Global.PROFIT] * budget
         spent = (1.0 - view[Global.BUDGET_LEFT]) * budget

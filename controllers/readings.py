@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from merchantgym.envs.observation import Global, ObservationView, PerListing, budget_size
 from merchantgym.envs.plan import PlanArrays
@@ -53,17 +52,19 @@ def terms_of(plans: PlanArrays, n: int) -> Terms:
     return Terms(days, daily, size, since=np.zeros(n), used=np.zeros(n))
 
 
-def budget_now(view: ObservationView, days: Array, planned: Array) -> NDArray[np.float64]:
+def budget_now(view: ObservationView, days: Array, planned: Array, planned_size: Array, xp: Any = np) -> Array:
     """Budget of the whole plan [CNY], shape (n,): as planned, unless the merchant has changed it since.
 
     Args:
         view: of n stores.
         days: length of each plan [days], shape (n,).
         planned: budget at the plan's start [CNY], shape (n,).
+        planned_size: the same as `Global.BUDGET_SIZE` shows it, see `observation.budget_size`.
+        xp: numpy or torch, as the observation is.
     """
     size = view[Global.BUDGET_SIZE]
-    changed = np.abs(size - budget_size(planned, days)) > _AMENDED
-    return np.asarray(np.where(changed, np.exp(size + 3.0) * days, planned))
+    changed = abs(size - planned_size) > _AMENDED
+    return xp.where(changed, xp.exp(size + 3.0) * days, planned)
 
 
 def amended(view: ObservationView, terms: Terms, xp: Any = np) -> Terms:

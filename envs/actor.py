@@ -1,6 +1,6 @@
 """Who executes a plan: the one interface of open loop, controllers and learned policies."""
 
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,5 +43,24 @@ class Actor(Protocol):
             observation: (n, O), float32 as the environment writes it.
             memory: of the same n stores, from `init` or from the hour before.
         Returns: action (n, A) in [-1, 1], zero being the plan as written; new memory.
+        """
+        ...
+
+
+@runtime_checkable
+class Insightful(Protocol):
+    """An actor that shows what it thinks of its stores, as further inputs for a network that corrects it. Optional."""
+
+    @property
+    def insight_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the F numbers about the shop and of the G numbers about each listing."""
+        ...
+
+    def insight(self, memory: Any, xp: Any = np) -> tuple[Any, Any]:
+        """What it thinks: (n, F) and (n, K, G), finite and of order one.
+
+        Args:
+            memory: as `act` handed it back for the coming hour.
+            xp: numpy or torch, as the memory is.
         """
         ...

@@ -32,7 +32,7 @@ VERBS = {
     "evaluate": Verb("merchantgym.experiments.evaluate", "score one planner and executor on held-out stores"),
     "compare": Verb("merchantgym.experiments.compare", "train, score and rank all planners and executors"),
     "tune": Verb("merchantgym.experiments.tune", "search the gains of controllers on the training stores"),
-    "export": Verb("merchantgym.experiments.export", "write a trained policy as a checked ONNX bundle"),
+    "export": Verb("merchantgym.experiments.export", "write a trained policy or a controller as a checked ONNX bundle"),
     "watch": Verb("merchantgym.experiments.watch", "watch one store's days live, or save them as a film"),
     "scenarios": Verb("merchantgym.experiments.scenarios", "draw the market of every scenario"),
     "respond": Verb("merchantgym.experiments.responses", "draw controllers' answers to a step and to a wrong plan"),

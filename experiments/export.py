@@ -1,4 +1,4 @@
-"""Write a trained policy as an ONNX bundle and check that it acts as it was trained."""
+"""Write a trained policy, or a controller, as an ONNX bundle and check that it acts as the original."""
 
 from pathlib import Path
 
@@ -6,12 +6,13 @@ import numpy as np
 from omegaconf import DictConfig
 
 from merchantgym.agents.bundle import export_bundle
+from merchantgym.agents.graph import law_of
 from merchantgym.agents.planners import PLANNERS
 from merchantgym.agents.registry import LEARNERS
-from merchantgym.agents.residual import ResidualActor
+from merchantgym.envs.actor import Actor
 
 from .learning import load_policy
-from .setting import PARITY_RUN, Setting, check_names, progress_bars, read_setting, write_plans
+from .setting import PARITY_RUN, Setting, check_names, controller, progress_bars, read_setting, write_plans
 
 
 def run(config: DictConfig) -> None:
@@ -22,10 +23,8 @@ def run(config: DictConfig) -> None:
     stores, observations, tolerance = int(entry["stores"]), int(entry["observations"]), float(entry["tolerance"])
     if stores < 1 or observations < 1000:
         raise ValueError(f"stores(={stores}) must be >= 1, observations(={observations}) >= 1000")
-    folder, profit = best_policy(setting, entry["source"])
-    actor = load_policy(setting, folder)
-    if not isinstance(actor, ResidualActor):
-        raise ValueError(f"{folder} holds a policy of {actor.name!r}, which cannot be exported")
+    actor, origin, scores = _chosen(setting)
+    law_of(actor)
     with progress_bars(setting) as bars:
         task = bars.add_task("export and parity check", total=None)
         opened = setting.population.open("test", stores, threads=setting.threads)
@@ -40,15 +39,27 @@ def run(config: DictConfig) -> None:
             tolerance=tolerance,
             scenario=setting.scenario.name,
             scenario_hash=setting.scenario_hash,
-            scores={"validation_profit": profit},
+            scores=scores,
         )
         bars.update(task, total=1, completed=1)
     console = setting.console()
-    console.print(f"Exported {folder} (validation profit {profit:,.0f} CNY per store) to {setting.output / 'bundle'}")
+    console.print(f"Exported {origin} to {setting.output / 'bundle'}")
     console.print(
         f"Parity over {parity.observations:,} observations: largest difference of an action {parity.largest:.1e}"
         f" (allowed {tolerance:.0e})"
     )
+
+
+def _chosen(setting: Setting) -> tuple[Actor, str, dict[str, float]]:
+    """What is exported, in words where it comes from, and its scores."""
+    name, source = setting.config["executor"], setting.config["source"]
+    if name is not None:
+        if source is not None:
+            raise ValueError(f"source(={source!r}) must be null where executor(={name!r}) is exported")
+        return controller(setting.config, str(name)), f"the controller {name}", {}
+    folder, profit = best_policy(setting, source)
+    origin = f"{folder} (validation profit {profit:,.0f} CNY per store)"
+    return load_policy(setting, folder), origin, {"validation_profit": profit}
 
 
 def best_policy(setting: Setting, source: str | None) -> tuple[Path, float]:

@@ -1,13 +1,12 @@
 """What a shop should charge over its plan's prices: the monopolist's markup, and more where stock is short."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .gains import check_gains, gain
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class MarkupLaw:
         return 1.0 - (1.0 - charges) * (1.0 - 1.0 / max(elasticity, 1.2))
 
     def correction(
-        self, margin_share: FloatArray, weight: FloatArray, spare: FloatArray, elasticity: float, charges: float
-    ) -> FloatArray:
+        self, margin_share: Array, weight: Array, spare: Array, elasticity: float, charges: float, xp: Any = np
+    ) -> Array:
         """ln(price / plan's price), shape (n, 1).
 
         Args:
@@ -43,10 +42,10 @@ class MarkupLaw:
             weight: of each item in the mean, shape (n, K), >= 0 and not all 0.
             spare: chance that one more order takes goods that nobody else would have bought, shape (n, K).
             elasticity, charges: as in `worth.WorthLaw`.
+            xp: numpy or torch, as the arrays are.
         """
         share = weight / weight.sum(axis=1, keepdims=True)
         margin = (share * margin_share).sum(axis=1, keepdims=True)
         short = (share * (1.0 - spare)).sum(axis=1, keepdims=True)
-        gap = np.log1p(-margin) - np.log1p(-self.best_margin(elasticity, charges))
-        correction: FloatArray = np.clip(self.approach * gap + self.scarcity * short, -self.farthest, self.farthest)
-        return correction
+        gap = xp.log1p(-margin) - float(np.log1p(-self.best_margin(elasticity, charges)))
+        return xp.clip(self.approach * gap + self.scarcity * short, -self.farthest, self.farthest)

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from math import inf
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .gains import check_gains, gain
 from .response import Response
 
-FloatArray = NDArray[np.float64]
-
-FitMemory: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
+FitMemory: TypeAlias = tuple[Array, Array, Array, Array, Array, Array]
 """(level, level weight) of the campaign (n, 1), (own level less the campaign's, its weight, clicks, exposure) of the
 items (n, K); clicks and exposure are decayed sums, and clicks / exposure is the scale of an item's curve."""
 
@@ -25,23 +23,23 @@ _HALVINGS = 12  # of that range: to 0.0012
 class Evidence:
     """One hour of n campaigns with K items, as it went; shapes (n, K)."""
 
-    bid: FloatArray  # [ln CNY per click]
-    clicks: FloatArray  # [count] paid for
-    cost: FloatArray  # [CNY]
-    traffic: FloatArray  # [mean hours] in which the ad could be seen: 0 where it was off
-    swing: FloatArray  # (n, 1) [ln] how far the level is known to have stood above its mean
+    bid: Array  # [ln CNY per click]
+    clicks: Array  # [count] paid for
+    cost: Array  # [CNY]
+    traffic: Array  # [mean hours] in which the ad could be seen: 0 where it was off
+    swing: Array  # (n, 1) [ln] how far the level is known to have stood above its mean
 
 
 @dataclass(frozen=True)
 class Task:
     """What is left to do; shapes (n, K), or (n, 1) where the campaign has one."""
 
-    value: FloatArray  # [CNY] of a click
-    shown: FloatArray  # 1 where the ad can be seen, else 0
-    money: FloatArray  # (n, 1) [CNY] that may be spent per mean hour of traffic
-    low: FloatArray  # [ln CNY per click] lowest bid
-    high: FloatArray  # [ln CNY per click] highest bid
-    swing: FloatArray  # (n, 1) [ln] how far the level will stand above its mean in the coming hour
+    value: Array  # [CNY] of a click
+    shown: Array  # 1 where the ad can be seen, else 0
+    money: Array  # (n, 1) [CNY] that may be spent per mean hour of traffic
+    low: Array  # [ln CNY per click] lowest bid
+    high: Array  # [ln CNY per click] highest bid
+    swing: Array  # (n, 1) [ln] how far the level will stand above its mean in the coming hour
 
 
 @dataclass(frozen=True)
@@ -78,75 +76,73 @@ class PredictiveLaw:
     def __post_init__(self) -> None:
         check_gains(self)
 
-    def init(self, level: FloatArray, scale: FloatArray) -> FitMemory:
+    def init(self, level: Array, scale: Array, xp: Any = np) -> FitMemory:
         """What is believed beforehand.
 
         Args:
             level: price level of each campaign [ln CNY per click], shape (n, 1).
             scale: clicks of the highest bid per mean hour of traffic, shape (n, K), > 0.
+            xp: numpy or torch, as the arrays are.
         """
         none = 0.0 * scale
         clicks = none + self.scale_clicks
-        return level, 0.0 * level + self.level_clicks, none, none, clicks, clicks / np.maximum(scale, _LEAST)
+        return level, 0.0 * level + self.level_clicks, none, none, clicks, clicks / xp.clip(scale, _LEAST, None)
 
-    def learn(self, memory: FitMemory, seen: Evidence, response: Response) -> FitMemory:
+    def learn(self, memory: FitMemory, seen: Evidence, response: Response, xp: Any = np) -> FitMemory:
         """The beliefs after one more hour."""
         level, weight, own, own_weight, clicks, exposure = memory
         position = seen.bid - seen.swing - level - own
         paid = seen.clicks > 0.0
-        price = np.log(np.maximum(seen.cost, _LEAST) / np.maximum(seen.clicks, _LEAST))
-        ratio = np.where(paid, price - seen.bid, 0.0)
-        shown = seen.bid - seen.swing - response.position(ratio)
-        gap = np.where(paid, shown - level - own, 0.0) * seen.clicks
-        passed = seen.traffic.max(axis=1, keepdims=True)
-        kept = np.exp(-passed / self.memory)
+        price = xp.log(xp.clip(seen.cost, _LEAST, None) / xp.clip(seen.clicks, _LEAST, None))
+        ratio = xp.where(paid, price - seen.bid, 0.0)
+        shown = seen.bid - seen.swing - response.position(ratio, xp)
+        gap = xp.where(paid, shown - level - own, 0.0) * seen.clicks
+        passed = xp.amax(seen.traffic, 1, keepdims=True)
+        kept = xp.exp(-passed / self.memory)
         heard = seen.clicks.sum(axis=1, keepdims=True)
         weight = self.level_clicks + kept * (weight - self.level_clicks)  # the prior's weight stays
         new_level = level + gap.sum(axis=1, keepdims=True) / (weight + heard)
-        left = np.where(paid, shown - new_level - own, 0.0) * seen.clicks
-        own_weight = np.sqrt(kept) * own_weight
+        left = xp.where(paid, shown - new_level - own, 0.0) * seen.clicks
+        own_weight = xp.sqrt(kept) * own_weight
         own = own + left / (own_weight + self.item_clicks + seen.clicks)
-        kept_items = np.exp(-seen.traffic / self.memory)
+        kept_items = xp.exp(-seen.traffic / self.memory)
         return (
             new_level,
             weight + heard,
             own,
             own_weight + seen.clicks,
             kept_items * clicks + seen.clicks,
-            kept_items * exposure + seen.traffic * response.at(response.clicks, position),
+            kept_items * exposure + seen.traffic * response.at(response.clicks, position, xp),
         )
 
-    def solve(self, memory: FitMemory, task: Task, response: Response) -> tuple[FloatArray, FloatArray]:
+    def solve(self, memory: FitMemory, task: Task, response: Response, xp: Any = np) -> tuple[Array, Array]:
         """The best bids [ln CNY per click], shape (n, K), and the price of money ln(1 + m), shape (n, 1)."""
         level, scale = memory[0] + memory[2], task.shown * memory[4] / memory[5]
-        floor = response.at(response.marginal, task.low - level)
-        ceiling = response.at(response.marginal, task.high - level)
-        wish = np.log(np.maximum(task.value, _LEAST)) - level
-        unit = scale * np.exp(level)
+        floor = response.at(response.marginal, task.low - level, xp)
+        ceiling = response.at(response.marginal, task.high - level, xp)
+        wish = xp.log(xp.clip(task.value, _LEAST, None)) - level
+        unit = scale * xp.exp(level)
 
-        def cost(price: FloatArray) -> FloatArray:
-            place = np.clip(wish - price, floor, ceiling)
-            spent: FloatArray = (unit * response.at(response.best_cost, place)).sum(axis=1, keepdims=True)
-            return spent
+        def cost(price: Array) -> Array:
+            place = xp.clip(wish - price, floor, ceiling)
+            return (unit * response.at(response.best_cost, place, xp)).sum(axis=1, keepdims=True)
 
         money = self.utilisation * task.money
-        cheap = np.zeros_like(money)
-        dear = np.where(cost(cheap) > money, _STEEPEST, 0.0)
+        cheap = 0.0 * money
+        dear = xp.where(cost(cheap) > money, _STEEPEST, cheap)
         for _ in range(_HALVINGS):
             middle = 0.5 * (cheap + dear)
             over = cost(middle) > money
-            cheap, dear = np.where(over, middle, cheap), np.where(over, dear, middle)
-        place = np.clip(wish - dear, floor, ceiling)
-        bid = level + task.swing + response.at(response.best, place - task.swing)
-        return np.clip(bid, task.low, task.high), dear
+            cheap, dear = xp.where(over, middle, cheap), xp.where(over, dear, middle)
+        place = xp.clip(wish - dear, floor, ceiling)
+        bid = level + task.swing + response.at(response.best, place - task.swing, xp)
+        return xp.clip(bid, task.low, task.high), dear
 
-    def clicks(self, memory: FitMemory, bid: FloatArray, response: Response) -> FloatArray:
+    def clicks(self, memory: FitMemory, bid: Array, response: Response, xp: Any = np) -> Array:
         """Clicks that bids [ln CNY per click] bring in a mean hour, shape (n, K)."""
-        clicks: FloatArray = memory[4] / memory[5] * response.at(response.clicks, bid - memory[0] - memory[2])
-        return clicks
+        return memory[4] / memory[5] * response.at(response.clicks, bid - memory[0] - memory[2], xp)
 
-    def known(self, clicks: FloatArray) -> FloatArray:
+    def known(self, clicks: Array, xp: Any = np) -> Array:
         """Share of the way from the plan to the solution, 0 before the first of the campaign's paid `clicks`."""
-        seen = np.maximum(clicks, 0.0)
-        known: FloatArray = seen / np.maximum(seen + self.trust, _LEAST)
-        return known
+        seen = xp.clip(clicks, 0.0, None)
+        return seen / xp.clip(seen + self.trust, _LEAST, None)

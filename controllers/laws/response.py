@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from math import inf
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .arrays import Array, pick
 
 FloatArray = NDArray[np.float64]
 Curve = Callable[[FloatArray], FloatArray]
@@ -69,16 +73,35 @@ class Response:
             best_cost=sum((w * np.exp(s) * np.interp(b, x, paid) for w, s, b in at_best), zero),
         )
 
-    def at(self, table: FloatArray, place: FloatArray) -> FloatArray:
+    def at(self, table: FloatArray, place: Array, xp: Any = np) -> Array:
         """A table's values at places of any shape, on straight lines between its points and flat beyond its ends."""
-        position = np.clip((place + _REACH) * (1.0 / _STEP), 0.0, len(table) - 1.000001)
-        index = position.astype(np.int64)
-        low = table[index]
-        return low + (position - index) * (table[index + 1] - low)
+        position = xp.clip((place + _REACH) * (1.0 / _STEP), 0.0, len(table) - 1.000001)
+        below = xp.floor(position)
+        index = xp.asarray(below, dtype=xp.int64)
+        low = pick(table, index, xp)
+        return low + (position - below) * (pick(table, index + 1, xp) - low)
 
-    def position(self, price_ratio: FloatArray) -> FloatArray:
-        """x at which a click costs so much of its bid; `price_ratio` = ln price per click - ln bid."""
-        return np.interp(-price_ratio, -self.price_ratio, _grid())
+    def position(self, price_ratio: Array, xp: Any = np) -> Array:
+        """x at which a click costs so much of its bid; `price_ratio` = ln price per click - ln bid.
+
+        What `numpy.interp` gives, found by halving, which a graph can do too.
+        """
+        knots, slopes = self._falling
+        place = xp.clip(-price_ratio, float(knots[0]), float(knots[self.cost.size - 1]))
+        index = xp.asarray(0.0 * place, dtype=xp.int64)
+        step = len(knots) // 2
+        while step:
+            index = index + step * (pick(knots, index + step, xp) <= place)
+            step //= 2
+        return pick(slopes, index, xp) * (place - pick(knots, index, xp)) + pick(_grid(), index, xp)
+
+    @cached_property
+    def _falling(self) -> tuple[FloatArray, FloatArray]:
+        """-`price_ratio`, filled up with infinity to a power of two, and the slopes of x over it."""
+        ratio, x = -self.price_ratio, _grid()
+        rise = np.diff(ratio)
+        slopes = np.append(np.diff(x) / np.where(rise > 0.0, rise, inf), 0.0)
+        return np.append(ratio, np.full((1 << len(ratio).bit_length()) - len(ratio), inf)), slopes
 
 
 def _grid() -> FloatArray:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .gains import check_gains, gain
-
-FloatArray = NDArray[np.float64]
 
 _STARS = 0.417  # elasticity of sales to the rating
 _TILT = 4.0  # [ln] most that reviews, rating and price together may set an item apart
@@ -21,22 +20,22 @@ _PROBIT = 1.702  # logistic(1.702 z) is within 0.01 of the normal distribution f
 class Goods:
     """What is known of K items of n campaigns; shapes (n, K), or (n, 1) where the campaign has one."""
 
-    order_margin: FloatArray  # [CNY] gross margin of a mean order at the usual price
-    margin_share: FloatArray  # of the usual price
-    orders: FloatArray  # [count]
-    matured_clicks: FloatArray  # [count] clicks weighted by the share of their orders that is due by now
-    early_clicks: FloatArray  # [count] those of the clicks that came before the campaign
-    raised: FloatArray  # (n, 1) ln(usual price / price before the campaign)
-    sale: FloatArray  # (n, 1) ln(price of the coming hour / usual price)
-    reviews: FloatArray  # [count]
-    stars: FloatArray  # ln(rating / an ordinary one)
-    price_gap: FloatArray  # ln(price / that of comparable goods)
-    found: FloatArray  # chance that a buyer who does not see the ad finds it anyway
-    organic_share: FloatArray  # of its clicks
-    clicks_left: FloatArray  # [count] expected until the campaign ends, paid or not
-    clicks_due: FloatArray  # [count] expected before new goods could arrive
-    stock: FloatArray  # [orders] on the shelf
-    hours_left: FloatArray  # (n, 1) [h]
+    order_margin: Array  # [CNY] gross margin of a mean order at the usual price
+    margin_share: Array  # of the usual price
+    orders: Array  # [count]
+    matured_clicks: Array  # [count] clicks weighted by the share of their orders that is due by now
+    early_clicks: Array  # [count] those of the clicks that came before the campaign
+    raised: Array  # (n, 1) ln(usual price / price before the campaign)
+    sale: Array  # (n, 1) ln(price of the coming hour / usual price)
+    reviews: Array  # [count]
+    stars: Array  # ln(rating / an ordinary one)
+    price_gap: Array  # ln(price / that of comparable goods)
+    found: Array  # chance that a buyer who does not see the ad finds it anyway
+    organic_share: Array  # of its clicks
+    clicks_left: Array  # [count] expected until the campaign ends, paid or not
+    clicks_due: Array  # [count] expected before new goods could arrive
+    stock: Array  # [orders] on the shelf
+    hours_left: Array  # (n, 1) [h]
 
 
 @dataclass(frozen=True)
@@ -75,32 +74,29 @@ class WorthLaw:
     def __post_init__(self) -> None:
         check_gains(self)
 
-    def conversions(self, goods: Goods) -> FloatArray:
+    def conversions(self, goods: Goods, xp: Any = np) -> Array:
         """Expected orders per click at the usual price, shape (n, K)."""
-        tilt = self.proof * np.log1p(goods.reviews) + _STARS * goods.stars - self.elasticity * goods.price_gap
-        prior = self.conversion * np.exp(np.clip(tilt, -_TILT, _TILT))
-        early = np.minimum(goods.early_clicks, goods.matured_clicks)
-        clicks = goods.matured_clicks + early * np.expm1(self.elasticity * goods.raised)
+        tilt = self.proof * xp.log1p(goods.reviews) + _STARS * goods.stars - self.elasticity * goods.price_gap
+        prior = self.conversion * xp.exp(xp.clip(tilt, -_TILT, _TILT))
+        early = xp.minimum(goods.early_clicks, goods.matured_clicks)
+        clicks = goods.matured_clicks + early * xp.expm1(self.elasticity * goods.raised)
         expected = (clicks * prior).sum(axis=1, keepdims=True)
         prior = prior * (goods.orders.sum(axis=1, keepdims=True) + self.shop_orders) / (expected + self.shop_orders)
-        conversion: FloatArray = prior * (goods.orders + self.item_orders) / (clicks * prior + self.item_orders)
-        return conversion
+        return prior * (goods.orders + self.item_orders) / (clicks * prior + self.item_orders)
 
-    def spare(self, goods: Goods, conversion: FloatArray) -> FloatArray:
+    def spare(self, goods: Goods, conversion: Array, xp: Any = np) -> Array:
         """Chance that one more order takes goods that nobody else would have bought, shape (n, K)."""
         due = goods.clicks_due * conversion
-        room = (goods.stock - 0.5 - due) / np.sqrt(self.lumps * due + 0.25)
-        chance: FloatArray = 1.0 / (1.0 + np.exp(-_PROBIT * np.clip(room, -8.0, 8.0)))
-        return chance
+        room = (goods.stock - 0.5 - due) / xp.sqrt(self.lumps * due + 0.25)
+        return 1.0 / (1.0 + xp.exp(-_PROBIT * xp.clip(room, -8.0, 8.0)))
 
-    def value(self, goods: Goods, conversion: FloatArray, spare: FloatArray) -> FloatArray:
+    def value(self, goods: Goods, conversion: Array, spare: Array, xp: Any = np) -> Array:
         """Value of a paid click [CNY], shape (n, K), >= 0, from `conversions` and `spare`."""
-        share = np.maximum(goods.margin_share, _LEAST_MARGIN)
-        revenue = np.exp(goods.sale)  # over that at the usual price
-        margin = goods.order_margin * np.maximum(1.0 + (np.expm1(goods.sale) - self.charges * revenue) / share, 0.0)
-        now = margin * conversion * np.exp(-self.elasticity * goods.sale)
-        hope = np.maximum(1.0 + self.optimism / np.sqrt(goods.orders + self.item_orders), 0.0)
-        later = self.flywheel * goods.organic_share * -np.expm1(-goods.hours_left / _RANK_MEMORY)
+        share = xp.clip(goods.margin_share, _LEAST_MARGIN, None)
+        revenue = xp.exp(goods.sale)  # over that at the usual price
+        margin = goods.order_margin * xp.clip(1.0 + (xp.expm1(goods.sale) - self.charges * revenue) / share, 0.0, None)
+        now = margin * conversion * xp.exp(-self.elasticity * goods.sale)
+        hope = xp.clip(1.0 + self.optimism / xp.sqrt(goods.orders + self.item_orders), 0.0, None)
+        later = self.flywheel * goods.organic_share * -xp.expm1(-goods.hours_left / _RANK_MEMORY)
         later = later + self.review * goods.clicks_left * conversion / (1.0 + goods.reviews)
-        value: FloatArray = now * hope * (1.0 + later) * (1.0 - goods.found) * spare
-        return value
+        return now * hope * (1.0 + later) * (1.0 - goods.found) * spare

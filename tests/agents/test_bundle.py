@@ -3,21 +3,25 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from merchantgym.agents.bundle import Parity, export_bundle, load_bundle
+from merchantgym.agents.inputs import Inputs, layout_of
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.agents.policy import Correction
 from merchantgym.agents.residual import ResidualActor
 from merchantgym.controllers import make_controller
+from merchantgym.envs.actor import Actor
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays, pack_plans
 from merchantgym.envs.population import Population
 from merchantgym.envs.rollout import rollout
 from merchantgym.envs.scenario import load_scenario
+
+from .networks import Remembering, frozen
 
 World = tuple[OpenStores, PlanArrays]
 
@@ -31,15 +35,10 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def actor() -> ResidualActor:
     """A correction that corrects a good deal."""
-    torch.manual_seed(0)
-    correction = Correction(16)
-    with torch.no_grad():
-        for weight in correction.net.parameters():
-            weight.add_(0.1 * torch.randn_like(weight))
-    return ResidualActor(make_controller("value_pid"), correction.eval().requires_grad_(False), scale=0.7)
+    return ResidualActor(make_controller("value_pid"), frozen(Correction(16), 0.1), scale=0.7)
 
 
-def export(actor: ResidualActor, folder: Path, world: World, *, tolerance: float = 1e-5) -> Parity:
+def export(actor: Actor, folder: Path, world: World, *, tolerance: float = 1e-5) -> Parity:
     return export_bundle(
         actor,
         folder,
@@ -81,11 +80,23 @@ def test_it_says_what_it_is(bundle: Path) -> None:
     ("changes", "message"),
     [
         ({"observation_version": "0"}, r"observation_version\(='0'\) must be '2'"),
-        ({"bundle_version": "7"}, r"bundle_version\(='7'\) must be '1'"),
+        ({"bundle_version": "1"}, r"bundle_version\(='1'\) must be '2'; export the policy anew"),
+        ({"kind": "robot"}, r"kind\(='robot'\) must be one of: plan, controller, learned"),
+        ({"beliefs": {"names": []}}, r"beliefs\(=.*\) must be null or"),
+        ({"memory": ["days"]}, r"memory\[0\]\(='days'\) must have a value and a shape"),
+        (
+            {"memory": [{"value": "weather", "shape": []}]},
+            r"memory\[0\].value\(='weather'\) must be a number or one of: days, start_hour",
+        ),
+        (
+            {"memory": [{"value": [0.5], "shape": ["listings"]}]},
+            r"memory\[0\].value\(=\[0.5\]\) .* a list of 8 numbers",
+        ),
+        ({"memory": [{"value": 0.0, "shape": ["K"]}]}, r"memory\[0\].shape\(=\['K'\]\) must be a list of whole"),
         ({"features": None}, r"features\[3\]\(='weather'\) must be 'hour_cos_2'"),
     ],
 )
-def test_another_version_is_refused(bundle: Path, tmp_path: Path, changes: dict[str, str], message: str) -> None:
+def test_another_version_is_refused(bundle: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     copy = shutil.copytree(bundle, tmp_path / "bundle")
     description = json.loads((copy / "policy.json").read_text())
     for name, value in changes.items():
@@ -124,4 +135,43 @@ def test_wrong_observations_are_named(bundle: Path, world: World) -> None:
 def test_a_graph_that_acts_otherwise_leaves_nothing(actor: ResidualActor, world: World, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"differs by .* from the original"):
         export(actor, tmp_path / "bundle", world, tolerance=1e-15)
+    assert not list(tmp_path.iterdir())
+
+
+def acts_alike(actor: Actor, folder: Path, world: World) -> None:
+    """Whole rollouts, in which every count and fen is the same."""
+    parity = export(actor, folder, world, tolerance=1e-6)
+    assert parity.largest < 1e-6
+    exported = load_bundle(folder)
+    assert (exported.name, exported.kind) == (actor.name, actor.kind)
+    original, served = rollout(actor, *world, seed=9), rollout(exported, *world, seed=9)
+    np.testing.assert_array_equal(original.totals, served.totals)
+
+
+def test_predictive_control_with_beliefs_and_insight_is_exported(world: World, tmp_path: Path) -> None:
+    """The hardest case: memories of listings, a plan solved within the graph, perception beside it."""
+    base, inputs = make_controller("mpc"), Inputs(beliefs=True, insight=True)
+    network = frozen(Correction(16, layout_of(inputs, base)), 0.1)
+    acts_alike(ResidualActor(base, network, 0.3, inputs=inputs), tmp_path / "bundle", world)
+    description = json.loads((tmp_path / "bundle" / "policy.json").read_text())
+    assert {"listing_2.insight_spare", "belief_regime_alarm", "base_discount"} <= set(description["inputs"])
+    assert {"value": "start_hour", "shape": [1]} in description["memory"]
+    assert {"value": 10.0, "shape": ["listings"]} in description["memory"]
+
+
+def test_a_network_that_remembers_is_exported(world: World, tmp_path: Path) -> None:
+    actor = ResidualActor(make_controller("open_loop"), frozen(Remembering(8), 0.2), 0.3)
+    acts_alike(actor, tmp_path / "bundle", world)
+    description = json.loads((tmp_path / "bundle" / "policy.json").read_text())
+    assert description["memory"] == [{"value": 0.0, "shape": [3]}, {"value": 0.25, "shape": ["listings", 2]}]
+
+
+def test_a_controller_alone_is_exported(world: World, tmp_path: Path) -> None:
+    acts_alike(make_controller("pid"), tmp_path / "bundle", world)
+
+
+@pytest.mark.parametrize("name", ["throttle", "guard:mpc"])
+def test_a_law_that_is_no_graph_is_refused_before_any_work(world: World, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"controller '{name}' has no law for torch"):
+        export(ResidualActor(make_controller(name), Correction(16), 0.3), tmp_path / "bundle", world)
     assert not list(tmp_path.iterdir())

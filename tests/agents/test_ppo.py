@@ -1,11 +1,13 @@
 """Training of a residual policy: equal to its base at first, resumed exactly, refused where impossible."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from merchantgym.agents.inputs import Inputs
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.agents.policy import Correction
 from merchantgym.agents.ppo import train_ppo
@@ -20,6 +22,8 @@ from merchantgym.envs.plan import PlanArrays, pack_plans
 from merchantgym.envs.population import Population
 from merchantgym.envs.rollout import rollout
 from merchantgym.envs.scenario import load_scenario
+
+from ..worlds import plans_for
 
 BASE = make_controller("value_pid")
 TINY = PpoSettings(base="value_pid", slots=8, twins=4, decisions=7, steps=8 * 7 * 24 * 4, batch=56, evaluations=2)
@@ -37,7 +41,13 @@ class StoppedError(Exception):
 
 
 def train(
-    world: World, folder: Path, *, stop_after: int = 99, settings: PpoSettings = TINY, threads: int = 1
+    world: World,
+    folder: Path,
+    *,
+    stop_after: int = 99,
+    settings: PpoSettings = TINY,
+    threads: int = 1,
+    base: Actor = BASE,
 ) -> Trained:
     seen = []
 
@@ -47,7 +57,7 @@ def train(
         seen.append(actor)
         return float(rollout(actor, *world, seed=3).profit.mean())
 
-    return train_ppo(settings, Lesson(BASE, *world, 1, folder, validate, threads=threads))
+    return train_ppo(settings, Lesson(base, *world, 1, folder, validate, threads=threads))
 
 
 @pytest.mark.parametrize("listings", [1, 4, 8])
@@ -68,6 +78,24 @@ def test_training_changes_the_policy_and_keeps_the_best(world: World, tmp_path: 
     again = rollout(load_residual(tmp_path, BASE), *world, seed=3).profit.mean()
     assert again == pytest.approx(trained.profit.max())
     assert not list(tmp_path.glob("part-*"))
+
+
+def test_every_input_is_learned_from_kept_and_resumed(world: World, tmp_path: Path) -> None:
+    """Over predictive control, with its insight and beliefs: their memories are in the checkpoint too."""
+    short = (world[0], plans_for(world[0], days=np.full(len(world[0]), 2)))
+    base, inputs = make_controller("mpc"), {"beliefs": True, "insight": True}
+    settings = settings_from_mapping(
+        PpoSettings, {**asdict(TINY), "base": "mpc", "inputs": inputs, "steps": TINY.steps // 2}
+    )
+    whole = train(short, tmp_path / "whole", settings=settings, base=base)
+    assert whole.profit[0] == pytest.approx(rollout(base, *short, seed=3).profit.mean())
+    assert len(set(whole.profit)) == 3
+    with pytest.raises(StoppedError):
+        train(short, tmp_path / "cut", settings=settings, base=base, stop_after=2)
+    np.testing.assert_array_equal(whole.profit, train(short, tmp_path / "cut", settings=settings, base=base).profit)
+    loaded = load_residual(tmp_path / "cut", base)
+    assert loaded.inputs == Inputs(beliefs=True, insight=True)
+    assert rollout(loaded, *short, seed=3).profit.mean() == pytest.approx(whole.profit.max())
 
 
 def test_a_training_cut_off_goes_on_as_if_it_had_not_been(world: World, tmp_path: Path) -> None:

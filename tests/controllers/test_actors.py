@@ -22,7 +22,7 @@ from merchantgym.envs.task import LOG_CHANNEL, LOG_DISCOUNT, PAUSED
 from .observations import K, any_observation, one_plan, plain_observation, some_plans, within_bounds
 
 FEEDBACK = tuple(name for name in CONTROLLERS if make_controller(name).kind == "controller")
-RESPONSIVE = tuple(name for name in FEEDBACK if isinstance(make_controller(name), Feedback))
+RESPONSIVE = tuple(name for name in CONTROLLERS if isinstance(make_controller(name), Feedback))
 CONF = Path(next(iter(merchantgym.conf.__path__))) / "controller"
 BUSY = {"weight": 0.8, "youth": 0.3, "scarcity": 0.6, "centre": 0.5}
 BUSY_LAWS = {"hero": 0.1, "clear": -0.2, "start": 0.7, "goal": 1.0, "alpha": 0.9, "beta": 1.1, "roi_derivative": 0.02}

@@ -1,6 +1,7 @@
 """The model-predictive actor: what it reads, how it starts, and that it answers money and stock."""
 
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from merchantgym.controllers import OpenLoop, Predictive
 from merchantgym.controllers.counts import Counts
 from merchantgym.controllers.laws import MarkupLaw, PredictiveLaw
+from merchantgym.controllers.market_form import channel_weights, found_anyway
 from merchantgym.controllers.outlook import Notes
 from merchantgym.envs.actor import Memory
 from merchantgym.envs.engines.layout import ListingState, Report
 from merchantgym.envs.fleet import Fleet
+from merchantgym.envs.market.parameters import reference_market
+from merchantgym.envs.market.rank import organic_exposure
 from merchantgym.envs.observation import Global
 from merchantgym.envs.population import Population
 from merchantgym.envs.rollout import rollout
@@ -187,6 +191,43 @@ def test_stock_is_known_exactly_once_something_was_sold() -> None:
     unsold = ~known & (counts.orders == 0.0)
     assert unsold.sum() > 10
     np.testing.assert_allclose(believed[unsold], stock[unsold], rtol=0.01)
+
+
+@pytest.mark.parametrize(("scenario", "known"), [("headline", "c4a142d23cd7fb9e"), ("stockout", "77c69729dfa28559")])
+def test_it_does_what_it_always_did(scenario: str, known: str) -> None:
+    """Every count and fen of 64 stores, taken down when it was written for numpy alone. To be taken down anew where the
+    market or the gains by default are meant to change."""
+    stores = Population(load_scenario(scenario)).open("train", 64)
+    totals = rollout(Predictive(), stores, plans_for(stores), 11).totals
+    assert sha256(np.rint(totals).astype("<i8").tobytes()).hexdigest()[:16] == known
+
+
+def test_places_on_the_price_curve_are_those_of_numpy() -> None:
+    response = Predictive()._response
+    ratio = -np.random.default_rng(0).exponential(0.8, (500, 4))
+    ratio[0], ratio[1, 0] = 0.0, response.price_ratio[200]
+    wanted = np.interp(-ratio, -response.price_ratio, np.linspace(-5.0, 5.0, len(response.price_ratio)))
+    np.testing.assert_array_equal(response.position(ratio), wanted)
+
+
+def test_the_chance_of_being_found_is_the_markets() -> None:
+    market, log_rank = reference_market(), np.linspace(-5.0, 5.0, 201)
+    exposure = [organic_exposure(np.exp(log_rank), market.flywheel, rivals) for rivals in market.organic_rivals]
+    np.testing.assert_allclose(found_anyway(market, log_rank), channel_weights(market) @ exposure, rtol=1e-8)
+
+
+def test_it_shows_what_it_thinks() -> None:
+    """Less money makes it dearer; what was little known before the first sale is shown as finite."""
+    actor = Predictive()
+    names = actor.insight_names
+    shop, items = actor.insight(actor.init(some_plans(2), 2))
+    assert (shop.shape, items.shape) == ((2, len(names[0])), (2, K, len(names[1])))
+    assert np.isfinite(items).all()
+    rich, poor = (
+        actor.insight(run(actor, some_plans(1), hours(budget_left=left))[1])[0][0, names[0].index("price_of_money")]
+        for left in (0.9976, 0.05)
+    )
+    assert poor > rich + 0.1
 
 
 @pytest.mark.parametrize("scenario", ["headline", "tight_budget"])

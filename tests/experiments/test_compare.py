@@ -136,10 +136,24 @@ def test_a_policy_is_trained_exported_and_evaluated(here: Path, capsys: pytest.C
     assert "Parity over" in capsys.readouterr().out
 
 
+def test_a_controller_is_exported_and_evaluated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shared = ["stores=4", "progress=false"]
+    assert cli.main(["export", "executor=pid", "run=law", "observations=1000", *shared]) == 0
+    assert "Exported the controller pid to" in capsys.readouterr().out
+    bundle = here / "outputs/law/bundle"
+    for executor, run in (("pid", "original"), (str(bundle), "served")):
+        assert cli.main(["evaluate", f"executor={executor}", f"run={run}", "tracking.enabled=false", *shared]) == 0
+    rows = [json.loads((here / f"outputs/{run}/evaluation.json").read_text())[0] for run in ("original", "served")]
+    assert rows[0]["profit_mean"] == rows[1]["profit_mean"]
+    assert rows[1]["kind"] == "controller"
+
+
 def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], here: Path) -> None:
     assert "no trained policy" in refusal("export")
     assert "source(='nowhere')" in refusal("export", "source=nowhere")
     assert "observations(=10)" in refusal("export", "observations=10")
+    assert "source(='x') must be null where executor(='pid')" in refusal("export", "executor=pid", "source=x")
+    assert "controller 'throttle' has no law for torch" in refusal("export", "executor=throttle")
     message = refusal("evaluate", "executor=nobody")
     for part in ("executor(='nobody')", "value_pid", "bundle"):
         assert part in message
