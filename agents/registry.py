@@ -7,6 +7,8 @@ from typing import Any
 
 from merchantgym.envs.actor import Actor
 
+from .evolution.learner import load_evolved, train_evolution
+from .evolution.settings import EvolutionSettings
 from .offline.cloning import CloneSettings, train_clone
 from .offline.iql import IqlSettings, train_iql
 from .ppo import train_ppo
@@ -33,6 +35,7 @@ class Learner:
 _PPO = Learner(PpoSettings, train_ppo, load_residual)
 
 LEARNERS: Mapping[str, Learner] = {
+    "evolution": Learner(EvolutionSettings, train_evolution, load_evolved),
     "clone": Learner(CloneSettings, train_clone, load_residual),
     "iql": Learner(IqlSettings, train_iql, load_residual),
     "ppo": _PPO,

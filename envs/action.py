@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engines.layout import N_CHANNELS, FloatArray, ListingField, Offer
-from .market.compiled import entry, procedure
+from .market.compiled import entry, fragment, stage
 from .market.numeric import exponential
 from .market.parameters import CHANNELS
 from .plan import MAX_PROMOTIONS
@@ -64,7 +64,7 @@ def clip_action(values: Any, taken: Any) -> bool:
     return True
 
 
-@procedure
+@stage
 def own_promotion(hour: int, plan: Any) -> float:
     """Discount of the plan's own promotion in an hour of the plan [share of the price], 0 outside its windows."""
     discount: float = 0.0
@@ -76,7 +76,7 @@ def own_promotion(hour: int, plan: Any) -> float:
     return discount
 
 
-@entry
+@fragment
 def write_offer(hour: int, action: Any, plan: Any, plan_listing: Any, listing: Any, offer: Any) -> None:
     """What the platform is told for the coming hour: bids and prices of one store, from its plan and action rows."""
     listings = offer.shape[0]

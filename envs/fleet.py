@@ -155,6 +155,20 @@ class Fleet:
             list(self._pool.map(self._manage, range(len(self._parts))))
         return self.observation
 
+    def play(self, player: Any, *policy: Any) -> None:
+        """Hand all slots to a compiled player that decides for itself and steps hour by hour.
+
+        Args:
+            player: an entry `player(first, last, *policy, *world)`, called for disjoint stretches of slots at once;
+                it may call `step.manage(b, b + 1, *world)`. Its actions must lie in [-1, 1]: they are not checked.
+            policy: what it decides by.
+        """
+
+        def run(part: int) -> None:
+            player(*self._parts[part], *policy, *self._managed, *self._desks[part])
+
+        list((self._pool.map if self._pool else map)(run, range(len(self._parts))))
+
     def amend_budget(self, rows: Rows, budget: FloatArray) -> None:
         """The merchant changes the money of running plans; what is spent stays spent, a day grants no more than all.
 

@@ -16,7 +16,7 @@ from .engines.layout import (
     StoreState,
 )
 from .engines.rates import shown_rating
-from .market.compiled import procedure
+from .market.compiled import stage
 from .market.numeric import logarithm
 from .market.rank import newness
 from .observation import N_GLOBAL, N_LISTING, Global, PerListing, bounds
@@ -42,7 +42,7 @@ _CLOCK = np.stack(
 )  # (168, 6) the features HOUR_SIN .. WEEK_COS
 
 
-@procedure
+@stage
 def record_hour(
     hour_of_week: int,
     traffic: float,
@@ -87,7 +87,7 @@ def record_hour(
     return first_sales
 
 
-@procedure
+@stage
 def _midnight_report(store: Any, state: Any, ledger: Any, ledger_listing: Any) -> None:
     """Once a day the platform reports ranks, ratings and yesterday's win shares."""
     for k in range(state.shape[0]):
@@ -100,7 +100,7 @@ def _midnight_report(store: Any, state: Any, ledger: Any, ledger_listing: Any) -
     ledger[Ledger.HOURS_TODAY] = 0.0
 
 
-@procedure
+@stage
 def _record_listing(store: Any, row: Any, memory: Any) -> float:
     """One listing's hour. Returns 1 if it sold for the first time."""
     ad_clicks = row[Report.AD_CLICKS_SEARCH] + row[Report.AD_CLICKS_FEED]
@@ -131,7 +131,7 @@ def _record_listing(store: Any, row: Any, memory: Any) -> float:
     return 0.0
 
 
-@procedure
+@stage
 def write_observation(
     profit: float,
     progress: float,
@@ -217,7 +217,7 @@ def write_observation(
     _finish(logs, out)
 
 
-@procedure
+@stage
 def _finish(logs: Any, out: Any) -> None:
     """Take the listings' logarithms, all at once, and clip every feature to its range."""
     for i in range(logs.shape[0]):
@@ -231,14 +231,14 @@ def _finish(logs: Any, out: Any) -> None:
         out[j] = min(max(out[j], _LOW[j]), _HIGH[j])
 
 
-@procedure
+@stage
 def _spent_today(week: int, store_state: Any) -> float:
     """Spent on the day of the coming hour: nothing yet if that hour begins a day."""
     today: float = 0.0 if week % 24 == 0 else store_state[StoreState.SPENT_TODAY]
     return today
 
 
-@procedure
+@stage
 def _day_traffic_left(hour: int, hours: int, start: int, schedule: Any) -> float:
     """Share of the day's expected traffic that is still to come, the coming hour included."""
     of_day = (start + hour) % 24
@@ -248,7 +248,7 @@ def _day_traffic_left(hour: int, hours: int, start: int, schedule: Any) -> float
     return left
 
 
-@procedure
+@stage
 def _matured(memory: Any) -> float:
     """Clicks whose orders are due by now, in expectation."""
     clicks: float = memory[LedgerListing.CLICKS]
@@ -256,7 +256,7 @@ def _matured(memory: Any) -> float:
     return max(clicks, 0.0)
 
 
-@procedure
+@stage
 def _write_money(hour: int, report: Any, total: Any, plan: Any, schedule: Any, out: Any) -> None:
     """Spend of the last hour against its target, and what advertising returned."""
     last = 0.0
@@ -278,7 +278,7 @@ def _write_money(hour: int, report: Any, total: Any, plan: Any, schedule: Any, o
     out[Global.ROI_GAP] = gap
 
 
-@procedure
+@stage
 def _write_listing(
     hour: int,
     budget: float,

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from .engines.layout import Field, FloatArray, Report
-from .market.compiled import Quantity, formula, procedure
+from .market.compiled import Quantity, formula, stage
 from .plan import GOALS
 from .task import PlanField, PlanListing
 
@@ -100,7 +100,7 @@ def _part(share: Quantity, amount: Quantity) -> Quantity:
     return np.floor(share * amount + 0.5)
 
 
-@procedure
+@stage
 def write_terms(
     hour: Any, total: Any, plan: Any, plan_listing: Any, last_hour: bool, first_sales: float, terms: Any
 ) -> None:
@@ -130,7 +130,7 @@ def write_terms(
         terms[Term.PLATFORM_PROFIT] += subscription
 
 
-@procedure
+@stage
 def _share_with_platform(hour: Any, plan: Any, plan_listing: Any, terms: Any) -> None:
     """Move to the platform's account what is the platform's; the terms so far have the merchant pay and keep it all.
 
@@ -168,7 +168,7 @@ def _share_with_platform(hour: Any, plan: Any, plan_listing: Any, terms: Any) ->
     terms[Term.PLATFORM_PROFIT] = platform / 100.0
 
 
-@procedure
+@stage
 def weighted(terms: Any, weights: Any) -> float:
     """The reward: terms times one goal's weights."""
     total = 0.0

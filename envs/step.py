@@ -8,12 +8,12 @@ from .engines.hour import store_hour
 from .engines.layout import ChannelState, Report, StoreField, StoreState
 from .ledger import record_hour, write_observation
 from .market.calendar import promotion_uplift
-from .market.compiled import entry, procedure
+from .market.compiled import entry, fragment, stage
 from .reward import Term, weighted, write_terms
 from .task import PlanField
 
 
-@procedure
+@stage
 def plan_progress(score: Any, total: Any, plan: Any) -> float:
     """Reached share of the plan's target, from the terms so far; 0 where no target was named."""
     target = plan[PlanField.TARGET]
@@ -36,7 +36,7 @@ def plan_progress(score: Any, total: Any, plan: Any) -> float:
     return share
 
 
-@procedure
+@stage
 def profit_of(terms: Any) -> float:
     """The merchant's profit [CNY] in a row of terms."""
     profit: float = terms[Term.GROSS_MARGIN] + terms[Term.COMMISSION] + terms[Term.RETURNS] + terms[Term.AD_SPEND]
@@ -93,7 +93,7 @@ def observe(
         )
 
 
-@entry
+@fragment
 def stand_still(b: int, channel_state: Any, report: Any, terms: Any, reward: Any) -> None:
     """An hour of a store whose plan is over."""
     terms[b] = 0.0
@@ -102,7 +102,7 @@ def stand_still(b: int, channel_state: Any, report: Any, terms: Any, reward: Any
     channel_state[b, :, ChannelState.WIN_SHARE] = 0.0
 
 
-@entry
+@fragment
 def settle(
     b: int,
     hour: int,

@@ -17,6 +17,7 @@ from .bench_engines import (
     two_core_scaling,
     variance_reduction,
 )
+from .bench_evolution import fused_episodes
 from .bench_scaling import draw_growth, measure_growth
 from .bench_training import share_of_trivial
 from .setting import Setting, progress_bars, read_setting, write_plans
@@ -38,6 +39,7 @@ FIGURES = (
     Figure("vs_numpy", "hour engine over its numpy oracle", 5.0, 12.0, True),
     Figure("vs_event", "hour engine over the event engine, store-hours per second", 700.0, 2000.0, True),
     Figure("two_core_scaling", "two threads over one, equal bit for bit", 1.6, 1.9, True),
+    Figure("fused_episodes_per_s", "whole plans with a linear policy inside, per CPU second", 900.0, 2000.0, True),
     Figure("sb3_share_of_trivial", "PPO frames per second over those of a trivial environment", 0.8, 0.9, True),
     Figure("gym_step_us", "one step of gym.make [us]", 10.0, 5.0, False),
     Figure("compile_cold_s", "first use, nothing compiled [CPU s]", 15.0, 8.0, False),
@@ -75,6 +77,7 @@ def measure(setting: Setting, stores: int, repeats: int, bars: Progress) -> dict
         "vs_numpy": lambda: against_numpy(opened, plans, repeats),
         "vs_event": lambda: against_events(opened, plans, repeats),
         "two_core_scaling": lambda: two_core_scaling(opened, plans, repeats),
+        "fused_episodes_per_s": lambda: fused_episodes(opened, plans, repeats),
         "sb3_share_of_trivial": lambda: share_of_trivial(opened, plans),
         "gym_step_us": lambda: gym_step(repeats),
         "compile_cold_s": lambda: compile_time(cached=False),

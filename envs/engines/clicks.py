@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..market.auction import charge
-from ..market.compiled import procedure
+from ..market.compiled import procedure, stage
 from ..market.rank import found_probability
 from .desk import ROOM, Click, Clicked, Purse, Rate, Where
 from .layout import (
@@ -20,7 +20,7 @@ from .orders import place_order, wait_to_order
 from .streams import Purpose, fill_poisson, fill_uniforms, uniforms
 
 
-@procedure
+@stage
 def count_clicks(seed: Any, key: Any, hour: int, desk: Any) -> int:
     """Draw each cell's clicks. Returns how many cells have any; the first columns of `where` tell of these."""
     drawn, where = desk.drawn[0], desk.where
@@ -40,7 +40,7 @@ def count_clicks(seed: Any, key: Any, hour: int, desk: Any) -> int:
     return clicked
 
 
-@procedure
+@stage
 def parts_of_hour(clicked: int, desk: Any) -> int:
     """In how many parts the hour must be served, so that there is room for the clicks of each."""
     total = 0
@@ -49,7 +49,7 @@ def parts_of_hour(clicked: int, desk: Any) -> int:
     return 1 + 2 * total // (ROOM + 1)
 
 
-@procedure
+@stage
 def draw_clicks(seed: Any, key: Any, hour: int, clicked: int, part: int, parts: int, desk: Any) -> int:
     """The marks of the clicks in one part of the hour, as columns `Click`; each click has its own key.
 
@@ -74,7 +74,7 @@ def draw_clicks(seed: Any, key: Any, hour: int, clicked: int, part: int, parts: 
     return total
 
 
-@procedure
+@stage
 def open_purses(clicked: int, listings: int, store_state: Any, channel_state: Any, state: Any, desk: Any) -> bool:
     """Look into every purse before the hour's clicks: `left` and `lasted`.
 
@@ -119,7 +119,7 @@ def sort_by_moment(count: int, rows: Any, sequence: Any) -> None:
         gap //= 2
 
 
-@procedure
+@stage
 def serve_clicks(
     seed: Any,
     key: Any,
@@ -183,7 +183,7 @@ def serve_clicks(
     _place_orders(seed, key, hour, day, orders, store, segment, listing, state, refunds, offer, desk, report)
 
 
-@procedure
+@stage
 def _place_orders(
     seed: Any,
     key: Any,
@@ -224,7 +224,7 @@ def _place_orders(
         )
 
 
-@procedure
+@stage
 def _charge(
     moment: float,
     c: int,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..market.compiled import entry, procedure
+from ..market.compiled import entry, stage
 from ..market.rank import remember
 from ..market.rivals import rival_reaction
 from ..market.traffic import autoregression
@@ -41,7 +41,7 @@ _HOURS_PER_DAY = 24
 _HOURS_PER_WEEK = 168
 
 
-@procedure
+@stage
 def _move_market(seed: Any, key: Any, hour: int, store: Any, store_state: Any, channel_state: Any) -> None:
     """Demand and the rivals' level take their hourly random step; nothing an executor does touches these draws."""
     u = uniforms(seed, key, hour, Purpose.MARKET, 0, 0)
@@ -62,7 +62,7 @@ def _move_market(seed: Any, key: Any, hour: int, store: Any, store_state: Any, c
         )
 
 
-@procedure
+@stage
 def _share_views(listings: int, cells: Any, lasted: Any) -> None:
     """Expected views without a click, cell by cell, over the share of the hour for which there was money."""
     for c in range(N_CHANNELS):
@@ -80,7 +80,7 @@ def _share_views(listings: int, cells: Any, lasted: Any) -> None:
         cells[Rate.ORGANIC_VIEWS, i] = unseen * cells[Rate.ORGANIC, i]
 
 
-@procedure
+@stage
 def _count_impressions(
     seed: Any, key: Any, hour: int, listings: int, desk: Any, channel_state: Any, report: Any
 ) -> None:
@@ -115,7 +115,7 @@ def _count_impressions(
             )
 
 
-@procedure
+@stage
 def _remember(store: Any, channel_state: Any, state: Any, report: Any) -> None:
     """The platform's memory of the hour: organic rank, and the rivals' answer to our wins."""
     for k in range(state.shape[0]):
@@ -144,7 +144,7 @@ def _remember(store: Any, channel_state: Any, state: Any, report: Any) -> None:
         )
 
 
-@procedure
+@stage
 def store_hour(
     seed: Any,
     key: Any,

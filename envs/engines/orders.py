@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..market.compiled import procedure
+from ..market.compiled import procedure, stage
 from ..market.conversion import chance_within
 from ..market.fulfilment import commission, needs_reorder, salvage, tier_price, units_ordered
 from .layout import (
@@ -85,7 +85,7 @@ def place_order(
         state[ListingState.PENDING_REVIEWS] += 1.0
 
 
-@procedure
+@stage
 def wait_to_order(pending: Any, slow: int, from_ad: bool, price: float) -> None:
     """A converting click joins those that will order later; `pending` is the row of its listing and segment."""
     count = pending[Pending.DAY_AD + 2 * slow] + pending[Pending.DAY_ORGANIC + 2 * slow] + 1.0
@@ -164,7 +164,7 @@ def mature_orders(
                     pending[k, s, Pending.DAY_PRICE + slow] = 0.0
 
 
-@procedure
+@stage
 def settle_returns(store: Any, due: Any, report: Any) -> None:
     """Book what falls due on one day of the ring for one listing, and clear it."""
     returns = due[Due.RETURNS]
@@ -176,7 +176,7 @@ def settle_returns(store: Any, due: Any, report: Any) -> None:
     due[:] = 0.0
 
 
-@procedure
+@stage
 def midnight(
     seed: Any, key: Any, hour: int, day: int, store: Any, listing: Any, state: Any, refunds: Any, report: Any
 ) -> None:
@@ -203,7 +203,7 @@ def midnight(
             now[ListingState.LISTED] = 1.0
 
 
-@procedure
+@stage
 def receive_goods(hour: int, state: Any) -> None:
     """Replenishments that arrive at the start of this hour; their listings are in the shop again."""
     for k in range(state.shape[0]):
@@ -213,7 +213,7 @@ def receive_goods(hour: int, state: Any) -> None:
             state[k, ListingState.LISTED] = 1.0
 
 
-@procedure
+@stage
 def end_of_hour_stock(hour: int, store: Any, listing: Any, state: Any) -> None:
     """Take listings that refused an order out of the shop, and reorder where goods run low."""
     for k in range(state.shape[0]):

@@ -10,7 +10,7 @@ from typing import Any
 from ..market.auction import SLOTS, over_slots, price_per_click, score_position
 from ..market.calendar import promotion_uplift, shock
 from ..market.click import click_appeal, click_log_odds, price_advantage
-from ..market.compiled import procedure
+from ..market.compiled import stage
 from ..market.conversion import conversion_appeal, conversion_probability
 from ..market.fulfilment import mean_rating
 from ..market.numeric import logistic, normal_cdf
@@ -33,7 +33,7 @@ from .layout import (
 )
 
 
-@procedure
+@stage
 def shown_rating(store: Any, state: Any) -> Any:
     """Rating shown for a listing [stars], from its state row."""
     return mean_rating(
@@ -44,7 +44,7 @@ def shown_rating(store: Any, state: Any) -> Any:
     )
 
 
-@procedure
+@stage
 def fill_rates(
     hour: int,
     hour_of_week: int,
@@ -90,7 +90,7 @@ def fill_rates(
     _finish_cells(store, channel, desk.cells, desk.slots[0])
 
 
-@procedure
+@stage
 def _gather_listings(hour: int, store: Any, listing: Any, state: Any, offer: Any, terms: Any) -> None:
     for k in range(listing.shape[0]):
         constant, now = listing[k], state[k]
@@ -109,7 +109,7 @@ def _gather_listings(hour: int, store: Any, listing: Any, state: Any, offer: Any
         terms[Term.RATING, k] = shown_rating(store, now)
 
 
-@procedure
+@stage
 def _fill_listings(store: Any, channel: Any, terms: Any) -> None:
     """What the formulas say of each listing alone."""
     click_hype, click_price = store[StoreField.CLICK_HYPE_EFFECT], store[StoreField.CLICK_PRICE_EFFECT]
@@ -145,7 +145,7 @@ def _fill_listings(store: Any, channel: Any, terms: Any) -> None:
             terms[Term.ORGANIC_SEARCH + c, k] = organic_exposure(terms[Term.RANK, k], flywheel, rivals)
 
 
-@procedure
+@stage
 def _fill_cells(
     hour: int,
     hour_of_week: int,
@@ -205,7 +205,7 @@ def _fill_cells(
                 organic[k] = found[k]
 
 
-@procedure
+@stage
 def _finish_cells(store: Any, channel: Any, cells: Any, slots: Any) -> None:
     """The formulas with functions in them, in long loops that the compiler turns into vector instructions."""
     count = cells.shape[1]
@@ -228,7 +228,7 @@ def _finish_cells(store: Any, channel: Any, cells: Any, slots: Any) -> None:
         cells[Rate.CLICKS, i] = cells[Rate.REQUESTS, i] * click * found
 
 
-@procedure
+@stage
 def price_clicked(
     clicked: int,
     store: Any,
@@ -274,7 +274,7 @@ def price_clicked(
         )
 
 
-@procedure
+@stage
 def _gather_clicked(
     clicked: int, store: Any, channel: Any, segment: Any, listing: Any, audience: Any, desk: Any
 ) -> None:

@@ -1,0 +1,1 @@
+"""Small policies whose weights are found by evolution, on episodes that run without Python."""

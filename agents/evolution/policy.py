@@ -1,0 +1,293 @@
+"""A small residual policy, its weights shared over listings: linear, or with one hidden layer of tanh beside it.
+
+    channel, discount  = base + scale * (W shop + V mean_k h_k)
+    listing k          = base + scale * (w item_k + v h_k),    h_k = tanh(A item_k + B shop)
+
+in [-1, 1], the units of the action. Zero weights are the base to the last bit; so are those of a policy at its start,
+whose A and B are drawn and whose V and v are zero. A listing that the base pauses stays paused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from merchantgym.envs.actor import Actor, Kind, Memory
+from merchantgym.envs.engines.layout import N_CHANNELS, FloatArray
+from merchantgym.envs.market.compiled import entry, stage
+from merchantgym.envs.observation import listings_in
+from merchantgym.envs.plan import PlanArrays
+from merchantgym.envs.task import PAUSED
+
+from .features import LIMIT, item_inputs, shop_inputs, trace_width, write_inputs
+
+_HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
+_DISCOUNT_REACH = 2.5  # root of the ratio of curvatures: of profit in a shift of all bids, and in one of all prices
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What kind of policy it is; any number of listings."""
+
+    half_lives: tuple[float, ...] = (24.0,)  # [hours] of the means against which surprises are taken
+    hidden: int = 0  # units of the hidden layer; 0: linear
+
+    @property
+    def traces(self) -> int:
+        """T."""
+        return len(self.half_lives)
+
+    @property
+    def shop(self) -> int:
+        """G, inputs about the shop."""
+        return shop_inputs(self.traces)
+
+    @property
+    def item(self) -> int:
+        """L, inputs about a listing."""
+        return item_inputs(self.traces)
+
+    @property
+    def weights(self) -> int:
+        """Number of weights: W (3, G), w (L,), then of every hidden unit A (L,), B (G,), V (3,) and v."""
+        return _HEADS * self.shop + self.item + self.hidden * (self.item + self.shop + _HEADS + 1)
+
+    @cached_property
+    def keep(self) -> FloatArray:
+        """(T,) share of a mean that is kept for the next hour."""
+        return np.exp2(-1.0 / np.array(self.half_lives, dtype=np.float64))
+
+    def start(self, rng: Generator) -> FloatArray:
+        """Weights of a policy that is its base: zeros, but for what the hidden units look at."""
+        weights = np.zeros(self.weights)
+        rows = weights[_HEADS * self.shop + self.item :].reshape(self.hidden, self.item + self.shop + _HEADS + 1)
+        inputs = self.item + self.shop
+        rows[:, :inputs] = rng.normal(0.0, inputs**-0.5, (self.hidden, inputs))
+        return weights
+
+    def live(self, standard: FloatArray) -> NDArray[np.intp]:
+        """Places of the weights whose input varies at all; the others are not worth a search."""
+        shop, item = np.split(standard[1] > 0.0, [self.shop])
+        unit = np.concatenate((item, shop, np.ones(_HEADS + 1, dtype=np.bool_)))
+        return np.flatnonzero(np.concatenate((np.tile(shop, _HEADS), item, np.tile(unit, self.hidden))))
+
+    def reach(self) -> FloatArray:
+        """How large a step in each weight is worth alike (weights,): prices move less of the profit than bids do."""
+        reach = np.ones(self.weights)
+        reach[(_HEADS - 1) * self.shop : _HEADS * self.shop] = _DISCOUNT_REACH
+        return reach
+
+    def room(self, listings: int) -> int:
+        """Numbers that a decision about one store needs as scratch."""
+        return self.shop + self.item * listings + listings
+
+
+@stage
+def decide(
+    weights: Any,
+    hidden: int,
+    scale: float,
+    keep: Any,
+    standard: Any,
+    observation: Any,
+    base: Any,
+    trace: Any,
+    scratch: Any,
+    action: Any,
+) -> None:
+    """Write the action (A,) of one store, and move its memory on.
+
+    Args: weights: (Shape.weights,). scratch: (Shape.room,). The others as in `features.write_inputs`.
+    """
+    listings = base.shape[0] - _HEADS
+    traces = keep.shape[0]
+    inputs, rows = shop_inputs(traces), item_inputs(traces)
+    shop = scratch[:inputs]
+    items = scratch[inputs : inputs + rows * listings].reshape(rows, listings)
+    unit = scratch[inputs + rows * listings :]
+    write_inputs(observation, base, trace, keep, standard, LIMIT, shop, items)
+    for j in range(_HEADS):
+        action[_place(j, listings)] = _dot(weights[j * inputs : (j + 1) * inputs], shop)
+    own = action[N_CHANNELS : N_CHANNELS + listings]
+    own[:] = 0.0
+    at = _HEADS * inputs
+    _add_rows(weights[at : at + rows], items, own)
+    at += rows
+    for _ in range(hidden):
+        unit[:] = _dot(weights[at + rows : at + rows + inputs], shop)
+        _add_rows(weights[at : at + rows], items, unit)
+        at += rows + inputs
+        mean = 0.0
+        for k in range(listings):
+            unit[k] = np.tanh(unit[k])
+            own[k] += weights[at + _HEADS] * unit[k]
+            mean += unit[k]
+        for j in range(_HEADS):
+            action[_place(j, listings)] += weights[at + j] * mean / listings
+        at += _HEADS + 1
+    for j in range(action.shape[0]):
+        action[j] = min(max(base[j] + scale * action[j], -1.0), 1.0)
+    for k in range(listings):
+        if base[N_CHANNELS + k] <= PAUSED:
+            own[k] = PAUSED
+
+
+@stage
+def _place(head: int, listings: int) -> int:
+    """Where in an action an output about the shop stands."""
+    return head if head < N_CHANNELS else head + listings
+
+
+@stage
+def _dot(weights: Any, inputs: Any) -> float:
+    total = 0.0
+    for i in range(inputs.shape[0]):
+        total += weights[i] * inputs[i]
+    return total
+
+
+@stage
+def _add_rows(weights: Any, rows: Any, out: Any) -> None:
+    """Add the weighted rows (I, K) to `out` (K,)."""
+    for i in range(rows.shape[0]):
+        for k in range(rows.shape[1]):
+            out[k] += weights[i] * rows[i, k]
+
+
+@entry
+def decide_all(
+    weights: Any,
+    which: Any,
+    hidden: int,
+    scale: float,
+    keep: Any,
+    standard: Any,
+    observation: Any,
+    base: Any,
+    trace: Any,
+    scratch: Any,
+    action: Any,
+) -> None:
+    """Actions (n, A) of n stores; `which` (n,) names the row of `weights` (C, Shape.weights) that decides for each."""
+    for b in range(action.shape[0]):
+        decide(
+            weights[which[b]],
+            hidden,
+            scale,
+            keep,
+            standard,
+            observation[b],
+            base[b],
+            trace[b],
+            scratch,
+            action[b],
+        )
+
+
+@entry
+def inputs_all(
+    keep: Any, standard: Any, limit: float, observation: Any, base: Any, trace: Any, shop: Any, items: Any
+) -> None:
+    """Inputs of n stores: shop (n, G), items (n, L, K); see `features.write_inputs`."""
+    for b in range(shop.shape[0]):
+        write_inputs(observation[b], base[b], trace[b], keep, standard, limit, shop[b], items[b])
+
+
+def rows_of(values: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """The array as compiled code takes it, copied only where it is not so yet: another kind would compile anew."""
+    return np.require(values, dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+
+
+@dataclass(frozen=True, eq=False)
+class EvolvedActor:
+    """A base actor, corrected by a small policy."""
+
+    kind: ClassVar[Kind] = "learned"
+
+    base: Actor
+    shape: Shape
+    weights: FloatArray  # (Shape.weights,)
+    standard: FloatArray  # (2, G + L) means and inverse spreads of the inputs
+    scale: float = 1.0  # of the corrections
+    name: str = "evolution"
+
+    def __post_init__(self) -> None:
+        for field, expected in (
+            ("weights", (self.shape.weights,)),
+            ("standard", (2, self.shape.shop + self.shape.item)),
+        ):
+            values = getattr(self, field)
+            if values.shape != expected or not np.isfinite(values).all():
+                raise ValueError(f"{field}(shape={values.shape}) must be {expected} finite numbers")
+
+    def saved(self) -> dict[str, Any]:
+        """As plain values and tensors, for `policy.pt`; see `restored`."""
+        return {
+            "base": self.base.name,
+            "half_lives": list(self.shape.half_lives),
+            "hidden": self.shape.hidden,
+            "weights": torch.from_numpy(self.weights.copy()),
+            "standard": torch.from_numpy(self.standard.copy()),
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def restored(cls, saved: Mapping[str, Any], base: Actor) -> Self:
+        """What was saved, over its base actor."""
+        shape = Shape(tuple(saved["half_lives"]), saved["hidden"])
+        return cls(base, shape, saved["weights"].numpy(), saved["standard"].numpy(), saved["scale"])
+
+    def init(self, plans: PlanArrays, n: int) -> Memory:
+        """The base actor's memory, and the policy's own (n, trace_width)."""
+        listings = plans.bid.shape[1]
+        return (*self.base.init(plans, n), np.zeros((n, trace_width(self.shape.traces, listings))))
+
+    def act(self, observation: NDArray[Any], memory: Memory) -> tuple[FloatArray, Memory]:
+        """As `Actor.act`."""
+        base, rest = self.base.act(observation, memory[:-1])
+        trace = memory[-1].copy()
+        action = np.empty(base.shape)
+        decide_all(
+            self.weights[None, :],
+            np.zeros(len(base), dtype=np.intp),
+            self.shape.hidden,
+            self.scale,
+            self.shape.keep,
+            self.standard,
+            rows_of(observation, np.float32),
+            rows_of(base, np.float64),
+            trace,
+            np.empty(self.shape.room(listings_in(observation.shape[1]))),
+            action,
+        )
+        return action, (*rest, trace)
+
+
+def stacked_inputs(
+    shape: Shape, observation: NDArray[Any], base: FloatArray, trace: FloatArray, standard: FloatArray, limit: float
+) -> tuple[FloatArray, FloatArray]:
+    """What a policy sees of n stores: shop (n, G) and listings (n, K, L). `trace` is moved on in place."""
+    n, listings = len(base), listings_in(observation.shape[1])
+    shop, items = np.empty((n, shape.shop)), np.empty((n, shape.item, listings))
+    observation, base = rows_of(observation, np.float32), rows_of(base, np.float64)
+    inputs_all(shape.keep, standard, limit, observation, base, trace, shop, items)
+    return shop, items.transpose(0, 2, 1)
+
+
+def standard_of(sample: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
+    """Means and inverse spreads (2, G + L) of samples as `stacked_inputs` gives them, listings pooled.
+
+    What does not vary gets inverse spread 0 and is never looked at; the first input, a constant 1, stays as it is.
+    """
+    shop = np.concatenate([part for part, _ in sample])
+    items = np.concatenate([part.reshape(-1, part.shape[2]) for _, part in sample])
+    means = np.concatenate((shop.mean(axis=0), items.mean(axis=0)))
+    spreads = np.concatenate((shop.std(axis=0), items.std(axis=0)))
+    inverse = np.where(spreads > 1e-6, 1.0 / np.maximum(spreads, 1e-6), 0.0)
+    means[0], inverse[0] = 0.0, 1.0
+    return np.stack([means, inverse])

@@ -1,0 +1,74 @@
+"""Settings of a training by evolution, checked when they are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..settings import check_choice, check_numbers, check_whole
+from .policy import Shape
+
+METHODS = ("cma", "openai", "pairs")
+
+
+@dataclass(frozen=True)
+class EvolutionSettings:
+    """Settings of one training; values and their reasons stand in `conf/agent/evolution.yaml`."""
+
+    base: str  # name of the controller that is corrected
+    gains: Mapping[str, float] = field(default_factory=dict)  # changes to its configured gains
+    method: str = "cma"  # of `METHODS`
+    generations: int = 48
+    popsize: int = 24  # candidates of a generation; even for openai: half of them are mirrored; not for pairs
+    stores: int = 64  # that every candidate of a generation runs; pairs: each for a pair of its own
+    sigma: float = 0.04  # step of a candidate's weights from the mean, at the start or (openai) throughout
+    diagonal: bool = False  # cma learns variances only, no covariances
+    learning_rate: float = 0.02  # of openai's Adam, or share of Newton's step (pairs); falls linearly to a tenth
+    momentum: float = 0.8  # of pairs: share of the mean of slopes kept from one generation to the next
+    weight_decay: float = 0.0  # of openai: pull of the weights towards the base, per unit of learning rate
+    winsorise: float = 0.0  # share of the extreme differences of return that is cut off at either end
+    average: float = 3.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
+    hidden: int = 0  # units of the hidden layer; 0: a linear policy
+    half_lives: tuple[float, ...] = (24.0,)  # [hours] of what a policy remembers
+    scale: float = 1.0  # of the corrections
+    pilot: int = 128  # stores of the run that standardises the inputs
+    rows: int = 1024  # (candidate, store) pairs in memory at once
+    evaluations: int = 8  # validations, and checkpoints
+
+    def __post_init__(self) -> None:
+        """Every number is checked here, so that a training does not fail after an hour."""
+        check_choice(self, "method", METHODS)
+        check_whole(self, ("generations", "stores", "pilot", "rows", "evaluations"))
+        check_whole(self, ("popsize",), least=4)
+        check_whole(self, ("hidden",), least=0)
+        check_numbers(
+            self,
+            {
+                "sigma": (1e-6, 10.0),
+                "learning_rate": (1e-9, 10.0),
+                "momentum": (0.0, 0.999),
+                "weight_decay": (0.0, 1.0),
+                "winsorise": (0.0, 0.45),
+                "average": (0.0, 1e6),
+                "scale": (1e-6, 2.0),
+            },
+        )
+        if not isinstance(self.diagonal, bool):
+            raise ValueError(f"agent.diagonal(={self.diagonal!r}) must be true or false")
+        if self.method == "openai" and self.popsize % 2:
+            raise ValueError(f"agent.popsize(={self.popsize}) must be even for agent.method=openai")
+        object.__setattr__(self, "half_lives", _hours(self.half_lives))
+
+    @property
+    def shape(self) -> Shape:
+        """What kind of policy is searched."""
+        return Shape(self.half_lives, self.hidden)
+
+
+def _hours(values: object) -> tuple[float, ...]:
+    """Half-lives as a tuple. Raises: ValueError: no list of numbers of hours."""
+    message = f"agent.half_lives(={values!r}) must be a list of numbers in [0.1, 10000] [hours]"
+    if not isinstance(values, list | tuple):
+        raise ValueError(message)
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 1e4:
+            raise ValueError(message)
+    return tuple(float(value) for value in values)
