@@ -15,6 +15,7 @@ from merchantgym.envs.market.compiled import formula, stage
 from merchantgym.envs.market.numeric import exponential, logarithm
 from merchantgym.envs.observation import N_GLOBAL, N_LISTING, Global, PerListing
 
+_LAST_PARTS = 7.0  # the plan's last seventh is late
 _PRIOR_CLICKS = 100.0  # with so many clicks at the shop's own rate a listing's conversion is shrunk
 
 
@@ -46,6 +47,12 @@ class Shop(Field):
     BASE_SEARCH = 22  # base action of the channels and of the discount
     BASE_FEED = 23
     BASE_DISCOUNT = 24
+    LATE = 25  # rises from 0 to 1 over the last seventh of the plan
+    TRAFFIC_NEXT = 26
+    PROFIT = 27
+    SPEND_RATE = 28
+    UNIT_MARGIN = 29  # mean over the advertised listings
+    STOCK_LEFT = 30  # mean over all listings
 
 
 class Item(Field):
@@ -75,6 +82,13 @@ class Item(Field):
     TEST = 21
     CLEAR = 22
     BASE = 23  # base action of the listing
+    BASE_EARLY = 24  # times the share of time left
+    BASE_SQUARED = 25
+    RANK_EARLY = 26  # times the share of time left
+    STOCK_EARLY = 27  # stock left, times the share of time left
+    ORDER_VALUE = 28
+    MATURED_CLICKS = 29
+    CAP_LEFT = 30
 
 
 SHOP_SIGNALS = (Global.PACING_GAP, Global.SPEND_RATE, Global.DEMAND_SURPRISE)
@@ -129,15 +143,19 @@ def write_inputs(
     """
     _write_shop(observation, base, shop)
     _write_items(observation, base, items)
-    worth, advertised, low_stock = 0.0, 0.0, 0.0
+    worth, margin, advertised, low_stock, stock = 0.0, 0.0, 0.0, 0.0, 0.0
     listings = items.shape[1]
     for k in range(listings):
         active = observation[N_GLOBAL + k * N_LISTING + PerListing.ACTIVE]
         worth += active * items[Item.WORTH, k]
+        margin += active * items[Item.UNIT_MARGIN, k]
         advertised += active
         low_stock += items[Item.LOW_STOCK, k]
+        stock += items[Item.STOCK_LEFT, k]
     shop[Shop.WORTH] = worth / max(advertised, 1.0)
+    shop[Shop.UNIT_MARGIN] = margin / max(advertised, 1.0)
     shop[Shop.LOW_STOCK] = low_stock / listings
+    shop[Shop.STOCK_LEFT] = stock / listings
     _write_surprises(observation, trace, keep, shop, items)
     count = shop.shape[0]
     for i in range(count):
@@ -156,6 +174,10 @@ def _write_shop(observation: Any, base: Any, shop: Any) -> None:
     time_left = np.float64(observation[Global.TIME_LEFT])
     shop[Shop.TIME_LEFT] = time_left
     shop[Shop.TIME_LEFT_SQUARED] = time_left * time_left
+    shop[Shop.LATE] = max(1.0 - _LAST_PARTS * time_left, 0.0)
+    shop[Shop.TRAFFIC_NEXT] = observation[Global.TRAFFIC_NEXT]
+    shop[Shop.PROFIT] = observation[Global.PROFIT]
+    shop[Shop.SPEND_RATE] = observation[Global.SPEND_RATE]
     shop[Shop.PROMOTION_DAY] = observation[Global.PROMOTION_DAY]
     shop[Shop.BUDGET_LEFT] = observation[Global.BUDGET_LEFT]
     shop[Shop.PACING_GAP] = observation[Global.PACING_GAP]
@@ -199,6 +221,13 @@ def _write_items(observation: Any, base: Any, items: Any) -> None:
             items[Item.HERO + j, k] = seen[PerListing.HERO + j]
         items[Item.WORTH_EARLY, k] = seen[PerListing.ORDER_VALUE]
         items[Item.BASE, k] = base[N_CHANNELS + k]
+        items[Item.BASE_EARLY, k] = base[N_CHANNELS + k] * time_left
+        items[Item.BASE_SQUARED, k] = base[N_CHANNELS + k] * base[N_CHANNELS + k]
+        items[Item.RANK_EARLY, k] = seen[PerListing.RANK] * time_left
+        items[Item.STOCK_EARLY, k] = seen[PerListing.STOCK_LEFT] * time_left
+        items[Item.ORDER_VALUE, k] = seen[PerListing.ORDER_VALUE]
+        items[Item.MATURED_CLICKS, k] = seen[PerListing.MATURED_CLICKS]
+        items[Item.CAP_LEFT, k] = seen[PerListing.CAP_LEFT]
     for k in range(items.shape[1]):  # counts from their logarithms, and back: rows of numbers, for vector instructions
         orders = exponential(items[Item.CONVERSION, k]) - 1.0 + prior
         clicks = exponential(items[Item.WORTH, k]) - 1.0 + _PRIOR_CLICKS

@@ -18,9 +18,10 @@ from merchantgym.envs.store import HOURS_PER_DAY
 from ..checkpoint import read_policy
 from ..training import Lesson, Trained, attend
 from .arena import Arena
+from .directions import even_directions, plain_directions
 from .features import no_standard, trace_width
 from .pairs import PairSearch
-from .policy import EvolvedActor, Shape, stacked_inputs, standard_of
+from .policy import EvolvedActor, Sample, Shape, stacked_inputs, standard_of
 from .search import CovarianceSearch, GradientSearch, Search
 from .settings import EvolutionSettings
 
@@ -68,11 +69,13 @@ class Evolution:
     def __post_init__(self) -> None:
         settings, lesson = self.settings, self.lesson
         shape = settings.shape
-        standard = pilot(lesson, shape, min(settings.pilot, len(lesson.stores)))
+        sample = pilot(lesson, shape, min(settings.pilot, len(lesson.stores)))
+        standard = standard_of(sample)
         self._start = shape.start(keyed_generator(lesson.seed, _START))
-        self._live = shape.live(standard)
-        self._averaged = np.zeros(len(self._live))
-        self.search = _search(settings, shape.reach()[self._live], lesson.seed)
+        even = settings.even
+        self._directions = even_directions(shape, standard, sample) if even else plain_directions(shape, standard)
+        self._averaged = np.zeros(self._directions.shape[1])
+        self.search = _search(settings, len(self._averaged), lesson.seed)
         self.arena = Arena(
             lesson.base,
             shape,
@@ -123,9 +126,7 @@ class Evolution:
 
     def _whole(self, searched: FloatArray) -> FloatArray:
         """Weights of policies (C, Shape.weights) from what is searched of them (C, D)."""
-        weights = np.tile(self._start, (len(searched), 1))
-        weights[:, self._live] += searched
-        return weights
+        return np.asarray(self._start + searched @ self._directions.T)
 
     def _draw(self, generation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Stores of a generation and their chance: each store once before any comes again, never the same chance."""
@@ -152,8 +153,8 @@ def scores(earned: FloatArray, winsorise: float) -> FloatArray:
     return np.asarray(paired.mean(axis=1))
 
 
-def pilot(lesson: Lesson, shape: Shape, stores: int) -> FloatArray:
-    """Means and inverse spreads (2, G + L) of what a policy sees while the base acts alone."""
+def pilot(lesson: Lesson, shape: Shape, stores: int) -> Sample:
+    """What a policy sees while the base acts alone."""
     rows = np.arange(stores)
     fleet = Fleet(lesson.stores.start, stores, threads=lesson.threads)
     plans = subset(lesson.plans, rows)
@@ -167,16 +168,16 @@ def pilot(lesson: Lesson, shape: Shape, stores: int) -> FloatArray:
         if hour % _PILOT_EVERY == 0:
             sample.append(seen)
         fleet.step(base)
-    return standard_of(sample)
+    return sample
 
 
-def _search(settings: EvolutionSettings, reach: FloatArray, seed: int) -> Search:
-    """A search of as many weights as there are in `reach`, see `policy.Shape.reach`."""
-    chance, dimensions = int(keyed_generator(seed, _SEARCH).integers(2**32)), len(reach)
+def _search(settings: EvolutionSettings, dimensions: int, seed: int) -> Search:
+    chance = int(keyed_generator(seed, _SEARCH).integers(2**32))
     if settings.method == "pairs":
         return PairSearch(
+            dimensions,
             settings.stores,
-            settings.sigma * reach,
+            settings.sigma,
             chance,
             learning_rate=settings.learning_rate,
             momentum=settings.momentum,

@@ -23,8 +23,9 @@ class PairSearch:
 
     def __init__(
         self,
+        dimensions: int,
         pairs: int,
-        sigma: Array,
+        sigma: float,
         seed: int,
         *,
         learning_rate: float,
@@ -34,21 +35,22 @@ class PairSearch:
         """Prepare the search.
 
         Args:
+            dimensions: D; steps of one length are taken to be worth alike in all of them.
             pairs: stores of a generation.
-            sigma: (D,) step of a candidate from the mean; such steps are taken to be worth alike.
+            sigma: step of a candidate from the mean, in every coordinate.
             seed: of the directions.
             learning_rate: share of Newton's step that is taken, falls linearly to a tenth.
             momentum: share of the mean of slopes that is kept from one generation to the next.
             winsorise: share of the extreme differences that is cut off at either end.
         """
-        self.mean: Array = np.zeros(len(sigma))
+        self.mean: Array = np.zeros(dimensions)
         self._generator = np.random.default_rng(seed)
         self._pairs, self._sigma = pairs, sigma
         self._rate, self._momentum, self._winsorise = learning_rate, momentum, winsorise
         self._steps = 0
-        self._slope = np.zeros(len(sigma))
+        self._slope = np.zeros(dimensions)
         self._bend, self._length = 0.0, 0.0
-        self._noise = np.zeros((pairs, len(sigma)))
+        self._noise = np.zeros((pairs, dimensions))
 
     @property
     def runs(self) -> int:

@@ -10,7 +10,7 @@ whose A and B are drawn and whose V and v are zero. A listing that the base paus
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ from merchantgym.envs.task import PAUSED
 from .features import LIMIT, item_inputs, shop_inputs, trace_width, write_inputs
 
 _HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
-_DISCOUNT_REACH = 2.5  # root of the ratio of curvatures: of profit in a shift of all bids, and in one of all prices
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,6 @@ class Shape:
         shop, item = np.split(standard[1] > 0.0, [self.shop])
         unit = np.concatenate((item, shop, np.ones(_HEADS + 1, dtype=np.bool_)))
         return np.flatnonzero(np.concatenate((np.tile(shop, _HEADS), item, np.tile(unit, self.hidden))))
-
-    def reach(self) -> FloatArray:
-        """How large a step in each weight is worth alike (weights,): prices move less of the profit than bids do."""
-        reach = np.ones(self.weights)
-        reach[(_HEADS - 1) * self.shop : _HEADS * self.shop] = _DISCOUNT_REACH
-        return reach
 
     def room(self, listings: int) -> int:
         """Numbers that a decision about one store needs as scratch."""
@@ -279,15 +272,35 @@ def stacked_inputs(
     return shop, items.transpose(0, 2, 1)
 
 
-def standard_of(sample: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
+Sample: TypeAlias = Sequence[tuple[FloatArray, FloatArray]]
+"""What `stacked_inputs` gave at some hours, not standardised."""
+
+
+def standard_of(sample: Sample) -> FloatArray:
     """Means and inverse spreads (2, G + L) of samples as `stacked_inputs` gives them, listings pooled.
 
     What does not vary gets inverse spread 0 and is never looked at; the first input, a constant 1, stays as it is.
     """
-    shop = np.concatenate([part for part, _ in sample])
-    items = np.concatenate([part.reshape(-1, part.shape[2]) for _, part in sample])
+    shop, items = _rows(sample)
     means = np.concatenate((shop.mean(axis=0), items.mean(axis=0)))
     spreads = np.concatenate((shop.std(axis=0), items.std(axis=0)))
     inverse = np.where(spreads > 1e-6, 1.0 / np.maximum(spreads, 1e-6), 0.0)
     means[0], inverse[0] = 0.0, 1.0
     return np.stack([means, inverse])
+
+
+def standardised(sample: Sample, standard: FloatArray, limit: float) -> tuple[FloatArray, FloatArray]:
+    """Inputs about the shop (n, G) and about listings (n K, L) as a policy sees them."""
+    shop, items = _rows(sample)
+    split = shop.shape[1]
+
+    def scaled(values: FloatArray, own: FloatArray) -> FloatArray:
+        return np.asarray(np.clip((values - own[0]) * own[1], -limit, limit))
+
+    return scaled(shop, standard[:, :split]), scaled(items, standard[:, split:])
+
+
+def _rows(sample: Sample) -> tuple[FloatArray, FloatArray]:
+    """All hours' inputs about the shop, and about listings."""
+    items = [part.reshape(-1, part.shape[2]) for _, part in sample]
+    return np.concatenate([part for part, _ in sample]), np.concatenate(items)

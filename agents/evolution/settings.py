@@ -27,6 +27,7 @@ class EvolutionSettings:
     winsorise: float = 0.0  # share of the extreme differences of return that is cut off at either end
     average: float = 3.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
     hidden: int = 0  # units of the hidden layer; 0: a linear policy
+    even: bool = False  # search along the principal directions of the inputs, scaled to move actions alike; linear only
     half_lives: tuple[float, ...] = (24.0,)  # [hours] of what a policy remembers
     scale: float = 1.0  # of the corrections
     pilot: int = 128  # stores of the run that standardises the inputs
@@ -51,8 +52,13 @@ class EvolutionSettings:
                 "scale": (1e-6, 2.0),
             },
         )
-        if not isinstance(self.diagonal, bool):
-            raise ValueError(f"agent.diagonal(={self.diagonal!r}) must be true or false")
+        for name in ("diagonal", "even"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"agent.{name}(={getattr(self, name)!r}) must be true or false")
+        if self.even and self.hidden:
+            raise ValueError(
+                f"agent.even(={self.even!r}) needs a linear policy: agent.hidden(={self.hidden}) must be 0"
+            )
         if self.method == "openai" and self.popsize % 2:
             raise ValueError(f"agent.popsize(={self.popsize}) must be even for agent.method=openai")
         object.__setattr__(self, "half_lives", _hours(self.half_lives))

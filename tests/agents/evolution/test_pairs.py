@@ -9,13 +9,12 @@ from merchantgym.agents.evolution.pairs import PairSearch, slope
 from ...worlds import Floats
 
 TOP = np.array([0.5, -0.3, 0.2, 0.0, 0.4])
-BENDS = np.array([100.0, 100.0, 100.0, 400.0, 400.0])
-SIGMA = 0.5 / np.sqrt(BENDS)
+BENDS = np.array([100.0, 100.0, 100.0, 100.0, 100.0])
 
 
 def search(**changes: float) -> PairSearch:
     given = {"learning_rate": 0.5, "momentum": 0.5} | changes
-    return PairSearch(400, SIGMA, 7, **given)  # type: ignore[arg-type]
+    return PairSearch(5, 400, 0.05, 7, **given)  # type: ignore[arg-type]
 
 
 def climb(one: PairSearch, generations: int, noise: float = 0.0) -> list[Floats]:

@@ -82,13 +82,20 @@ def reference(observation: Any, base: Floats, memory: dict[str, Floats], scale: 
         "WORTH_SCARCE": worth * gap[:, None],
         "LOW_STOCK": stock,
         "BASE": base[:, 2 : 2 + K],
+        "BASE_EARLY": base[:, 2 : 2 + K] * left[:, None],
+        "BASE_SQUARED": base[:, 2 : 2 + K] ** 2,
+        "RANK_EARLY": view[PerListing.RANK] * left[:, None],
+        "STOCK_EARLY": view[PerListing.STOCK_LEFT] * left[:, None],
     }
     active = view[PerListing.ACTIVE]
     shop = {name.name: view[Global[name.name]] for name in Shop if name.name in Global.__members__} | {
         "ONE": np.ones(n),
         "TIME_LEFT_SQUARED": left**2,
         "WORTH": (active * worth).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0),
+        "UNIT_MARGIN": (active * view[PerListing.UNIT_MARGIN]).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0),
         "LOW_STOCK": stock.mean(axis=1),
+        "STOCK_LEFT": view[PerListing.STOCK_LEFT].mean(axis=1),
+        "LATE": np.maximum(1.0 - 7.0 * left, 0.0),
         "BASE_SEARCH": base[:, 0],
         "BASE_FEED": base[:, 1],
         "BASE_DISCOUNT": base[:, 2 + K],
