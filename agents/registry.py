@@ -32,10 +32,12 @@ class Learner:
     over another."""
 
 
+_EVOLUTION = Learner(EvolutionSettings, train_evolution, load_evolved)
 _PPO = Learner(PpoSettings, train_ppo, load_residual)
 
 LEARNERS: Mapping[str, Learner] = {
-    "evolution": Learner(EvolutionSettings, train_evolution, load_evolved),
+    "evolution": _EVOLUTION,
+    "evolution_plan": _EVOLUTION,  # over the plan as written, without Python between the hours
     "clone": Learner(CloneSettings, train_clone, load_residual),
     "iql": Learner(IqlSettings, train_iql, load_residual),
     "ppo": _PPO,

@@ -68,6 +68,7 @@ FIXED = {
     "constrained_ppo": "#44aa99",
     "sac": PALETTE[3],
     "evolution": "#c51b7d",
+    "evolution_plan": "#8e0152",
     "clone": "#b8860b",
     "iql": "#6a51a3",
     "constant": "#999933",

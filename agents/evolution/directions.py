@@ -1,49 +1,93 @@
-"""In which directions of weight space to search: such that steps of one length move actions alike."""
+"""In which directions of weight space a search goes: all weights one by one, or the few that matter."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from merchantgym.envs.engines.layout import FloatArray
 
-from .features import LIMIT
-from .policy import Sample, Shape, standardised
+from .features import Item, Shop
+from .policy import Shape
 
-_LEAST_SHARE = 0.1  # of a mean input's variance: what hardly varies is not blown up to one
-_DIFFERENCE, _DISCOUNT = 1.5, 2.5
-"""Steps in the difference of the channels, and in the discount, that move profit as much as a step in all bids: roots
-of ratios of curvatures, measured around predictive control in the headline scenario."""
+CHOICES = ("all", "few")
+
+_LEVEL = (
+    Shop.ONE,
+    Shop.TIME_LEFT,
+    Shop.LATE,
+    Shop.HOUR_SIN,
+    Shop.HOUR_COS,
+    Shop.PROMOTION_DAY,
+    Shop.DEMAND_SURPRISE,
+    Shop.STORE_CONVERSION,
+    Shop.PACING_GAP,
+    Shop.WIN_SEARCH,
+    Shop.WIN_FEED,
+    Shop.BASE_DISCOUNT,
+    Shop.PROFIT,
+)
+_DIFFERENCE = (
+    Shop.ONE,
+    Shop.TIME_LEFT,
+    Shop.HOUR_SIN,
+    Shop.HOUR_COS,
+    Shop.PROMOTION_DAY,
+    Shop.WIN_SEARCH,
+    Shop.WIN_FEED,
+    Shop.PRICE_SEARCH,
+    Shop.PRICE_FEED,
+)
+_DISCOUNT = (
+    Shop.ONE,
+    Shop.TIME_LEFT,
+    Shop.LATE,
+    Shop.HOUR_SIN,
+    Shop.HOUR_COS,
+    Shop.PROMOTION_DAY,
+    Shop.DEMAND_SURPRISE,
+    Shop.PACING_GAP,
+    Shop.STOCK_LEFT,
+    Shop.STORE_CONVERSION,
+    Shop.UNIT_MARGIN,
+)
+_LISTING = (
+    Item.NEWNESS,
+    Item.FEW_REVIEWS,
+    Item.FEW_REVIEWS_EARLY,
+    Item.STOCK_LEFT,
+    Item.LOW_STOCK,
+    Item.BASE,
+    Item.RANK,
+    Item.UNIT_MARGIN,
+    Item.CONVERSION,
+    Item.WORTH,
+)
+_OWN = 0.75  # step in listings' own bids that is worth one in all bids
+_PRICES = 2.0  # the same in the discount: prices move less of the profit than bids do
 
 
-def plain_directions(shape: Shape, standard: FloatArray) -> FloatArray:
-    """One direction for each weight whose input varies at all, shape (Shape.weights, D)."""
-    return np.eye(shape.weights)[:, shape.live(standard)]
+def directions_of(choice: str, shape: Shape, standard: FloatArray) -> FloatArray:
+    """Directions of search (Shape.weights, D), columns; steps of one length along them are taken to be worth alike.
 
-
-def even_directions(shape: Shape, standard: FloatArray, sample: Sample) -> FloatArray:
-    """Directions (Shape.weights, D) of a linear policy that move actions alike and independently of each other.
-
-    Inputs that say the same, as rank, clicks and orders do, would otherwise add up to large steps in what they share
-    and small ones in what tells them apart. So directions are the principal ones of the inputs of the pilot run, scaled
-    to spread 1; the channels move together, or against each other.
+    `all`: every weight whose input varies. `few`: the level of all bids, the difference of the channels, the discount
+    and listings' own bids, each by a handful of inputs: 43 numbers. Noise in what a search has found costs profit with
+    the square of their count (each is known the less well, and each costs), so that few that matter earn more than all.
     """
-    shop, items = standardised(sample, standard, LIMIT)
-    of_shop, of_item = _spread_evenly(shop), _spread_evenly(items)
-    none = np.zeros_like(of_shop)
-    heads = [
-        np.concatenate((of_shop, of_shop, none)),
-        _DIFFERENCE * np.concatenate((of_shop, -of_shop, none)),
-        _DISCOUNT * np.concatenate((none, none, of_shop)),
+    live = shape.live(standard)
+    if choice == "all":
+        return np.eye(shape.weights)[:, live]
+    columns = [
+        *(_column(shape, {head * shape.shop + name: 1.0 for head in (0, 1)}) for name in _LEVEL),
+        *(_column(shape, {name: 1.0, shape.shop + name: -1.0}) for name in _DIFFERENCE),
+        *(_column(shape, {2 * shape.shop + name: _PRICES}) for name in _DISCOUNT),
+        *(_column(shape, {3 * shape.shop + name: _OWN}) for name in _LISTING),
     ]
-    directions = np.zeros((shape.weights, 3 * of_shop.shape[1] + of_item.shape[1]))
-    directions[: 3 * shape.shop, : 3 * of_shop.shape[1]] = np.concatenate(heads, axis=1)
-    directions[3 * shape.shop :, 3 * of_shop.shape[1] :] = of_item
-    return directions
+    return np.stack([column for column in columns if np.isin(np.flatnonzero(column), live).all()], axis=1)
 
 
-def _spread_evenly(inputs: FloatArray) -> FloatArray:
-    """Combinations (I, J) of the inputs (n, I) that are uncorrelated, with spread 1 or a little less."""
-    lives = np.flatnonzero(np.abs(inputs).max(axis=0) > 0.0)
-    second = inputs[:, lives].T @ inputs[:, lives] / len(inputs)
-    variance, axes = np.linalg.eigh(second)
-    combinations = np.zeros((inputs.shape[1], len(lives)))
-    combinations[lives] = axes / np.sqrt(np.maximum(variance, 0.0) + _LEAST_SHARE)
-    return combinations
+def _column(shape: Shape, steps: Mapping[int, float]) -> FloatArray:
+    """One direction: the weights' places and steps."""
+    column = np.zeros(shape.weights)
+    for place, step in steps.items():
+        column[place] = step
+    return column

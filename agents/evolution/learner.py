@@ -18,10 +18,10 @@ from merchantgym.envs.store import HOURS_PER_DAY
 from ..checkpoint import read_policy
 from ..training import Lesson, Trained, attend
 from .arena import Arena
-from .directions import even_directions, plain_directions
+from .directions import directions_of
 from .features import no_standard, trace_width
 from .pairs import PairSearch
-from .policy import EvolvedActor, Sample, Shape, stacked_inputs, standard_of
+from .policy import EvolvedActor, Shape, stacked_inputs, standard_of
 from .search import CovarianceSearch, GradientSearch, Search
 from .settings import EvolutionSettings
 
@@ -69,11 +69,9 @@ class Evolution:
     def __post_init__(self) -> None:
         settings, lesson = self.settings, self.lesson
         shape = settings.shape
-        sample = pilot(lesson, shape, min(settings.pilot, len(lesson.stores)))
-        standard = standard_of(sample)
+        standard = pilot(lesson, shape, min(settings.pilot, len(lesson.stores)))
         self._start = shape.start(keyed_generator(lesson.seed, _START))
-        even = settings.even
-        self._directions = even_directions(shape, standard, sample) if even else plain_directions(shape, standard)
+        self._directions = directions_of(settings.directions, shape, standard)
         self._averaged = np.zeros(self._directions.shape[1])
         self.search = _search(settings, len(self._averaged), lesson.seed)
         self.arena = Arena(
@@ -153,8 +151,8 @@ def scores(earned: FloatArray, winsorise: float) -> FloatArray:
     return np.asarray(paired.mean(axis=1))
 
 
-def pilot(lesson: Lesson, shape: Shape, stores: int) -> Sample:
-    """What a policy sees while the base acts alone."""
+def pilot(lesson: Lesson, shape: Shape, stores: int) -> FloatArray:
+    """Means and inverse spreads (2, G + L) of what a policy sees while the base acts alone."""
     rows = np.arange(stores)
     fleet = Fleet(lesson.stores.start, stores, threads=lesson.threads)
     plans = subset(lesson.plans, rows)
@@ -168,7 +166,7 @@ def pilot(lesson: Lesson, shape: Shape, stores: int) -> Sample:
         if hour % _PILOT_EVERY == 0:
             sample.append(seen)
         fleet.step(base)
-    return sample
+    return standard_of(sample)
 
 
 def _search(settings: EvolutionSettings, dimensions: int, seed: int) -> Search:

@@ -10,7 +10,7 @@ whose A and B are drawn and whose V and v are zero. A listing that the base paus
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -272,35 +272,15 @@ def stacked_inputs(
     return shop, items.transpose(0, 2, 1)
 
 
-Sample: TypeAlias = Sequence[tuple[FloatArray, FloatArray]]
-"""What `stacked_inputs` gave at some hours, not standardised."""
-
-
-def standard_of(sample: Sample) -> FloatArray:
+def standard_of(sample: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
     """Means and inverse spreads (2, G + L) of samples as `stacked_inputs` gives them, listings pooled.
 
     What does not vary gets inverse spread 0 and is never looked at; the first input, a constant 1, stays as it is.
     """
-    shop, items = _rows(sample)
+    shop = np.concatenate([part for part, _ in sample])
+    items = np.concatenate([part.reshape(-1, part.shape[2]) for _, part in sample])
     means = np.concatenate((shop.mean(axis=0), items.mean(axis=0)))
     spreads = np.concatenate((shop.std(axis=0), items.std(axis=0)))
     inverse = np.where(spreads > 1e-6, 1.0 / np.maximum(spreads, 1e-6), 0.0)
     means[0], inverse[0] = 0.0, 1.0
     return np.stack([means, inverse])
-
-
-def standardised(sample: Sample, standard: FloatArray, limit: float) -> tuple[FloatArray, FloatArray]:
-    """Inputs about the shop (n, G) and about listings (n K, L) as a policy sees them."""
-    shop, items = _rows(sample)
-    split = shop.shape[1]
-
-    def scaled(values: FloatArray, own: FloatArray) -> FloatArray:
-        return np.asarray(np.clip((values - own[0]) * own[1], -limit, limit))
-
-    return scaled(shop, standard[:, :split]), scaled(items, standard[:, split:])
-
-
-def _rows(sample: Sample) -> tuple[FloatArray, FloatArray]:
-    """All hours' inputs about the shop, and about listings."""
-    items = [part.reshape(-1, part.shape[2]) for _, part in sample]
-    return np.concatenate([part for part, _ in sample]), np.concatenate(items)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..settings import check_choice, check_numbers, check_whole
+from .directions import CHOICES
 from .policy import Shape
 
 METHODS = ("cma", "openai", "pairs")
@@ -27,7 +28,7 @@ class EvolutionSettings:
     winsorise: float = 0.0  # share of the extreme differences of return that is cut off at either end
     average: float = 3.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
     hidden: int = 0  # units of the hidden layer; 0: a linear policy
-    even: bool = False  # search along the principal directions of the inputs, scaled to move actions alike; linear only
+    directions: str = "all"  # of `directions.CHOICES`: all weights, or the few that matter; few: a linear policy
     half_lives: tuple[float, ...] = (24.0,)  # [hours] of what a policy remembers
     scale: float = 1.0  # of the corrections
     pilot: int = 128  # stores of the run that standardises the inputs
@@ -37,6 +38,7 @@ class EvolutionSettings:
     def __post_init__(self) -> None:
         """Every number is checked here, so that a training does not fail after an hour."""
         check_choice(self, "method", METHODS)
+        check_choice(self, "directions", CHOICES)
         check_whole(self, ("generations", "stores", "pilot", "rows", "evaluations"))
         check_whole(self, ("popsize",), least=4)
         check_whole(self, ("hidden",), least=0)
@@ -52,13 +54,10 @@ class EvolutionSettings:
                 "scale": (1e-6, 2.0),
             },
         )
-        for name in ("diagonal", "even"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"agent.{name}(={getattr(self, name)!r}) must be true or false")
-        if self.even and self.hidden:
-            raise ValueError(
-                f"agent.even(={self.even!r}) needs a linear policy: agent.hidden(={self.hidden}) must be 0"
-            )
+        if not isinstance(self.diagonal, bool):
+            raise ValueError(f"agent.diagonal(={self.diagonal!r}) must be true or false")
+        if self.directions == "few" and self.hidden:
+            raise ValueError(f"agent.hidden(={self.hidden}) must be 0 where agent.directions=few: a linear policy")
         if self.method == "openai" and self.popsize % 2:
             raise ValueError(f"agent.popsize(={self.popsize}) must be even for agent.method=openai")
         object.__setattr__(self, "half_lives", _hours(self.half_lives))
