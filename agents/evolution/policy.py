@@ -221,6 +221,7 @@ class EvolvedActor:
     def saved(self) -> dict[str, Any]:
         """As plain values and tensors, for `policy.pt`; see `restored`."""
         return {
+            "name": self.name,
             "base": self.base.name,
             "half_lives": list(self.shape.half_lives),
             "hidden": self.shape.hidden,
@@ -233,7 +234,7 @@ class EvolvedActor:
     def restored(cls, saved: Mapping[str, Any], base: Actor) -> Self:
         """What was saved, over its base actor."""
         shape = Shape(tuple(saved["half_lives"]), saved["hidden"])
-        return cls(base, shape, saved["weights"].numpy(), saved["standard"].numpy(), saved["scale"])
+        return cls(base, shape, saved["weights"].numpy(), saved["standard"].numpy(), saved["scale"], saved["name"])
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
         """The base actor's memory, and the policy's own (n, trace_width)."""

@@ -64,7 +64,7 @@ def lesson_of(world: World, folder: Path, *, stop_after: int = 99, threads: int 
         time.sleep(wait)
         return float(rollout(actor, *world, seed=3).profit.mean())
 
-    return Lesson(make_controller("open_loop"), *world, 1, folder, validate, threads=threads, name="evolution")
+    return Lesson(make_controller("open_loop"), *world, 1, folder, validate, threads=threads, name="evolution_plan")
 
 
 def train(world: World, folder: Path, changes: dict[str, Any] | None = None, **options: Any) -> Trained:
@@ -89,7 +89,7 @@ def test_training_keeps_the_best_the_untrained_one_included(world: World, tmp_pa
     assert len(set(trained.profit)) == 4
     again = rollout(load_evolved(tmp_path, make_controller("open_loop")), *world, seed=3)
     assert again.profit.mean() == trained.profit.max()
-    assert trained.actor.name == "evolution"
+    assert trained.actor.name == "evolution_plan"
 
 
 @pytest.mark.parametrize(
