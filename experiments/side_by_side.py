@@ -42,6 +42,7 @@ def side_by_side(
             for process in (pool._processes or {}).values():
                 process.terminate()
             raise
+        _pass_on(queue, report)
         return [future.result() for future in futures]
 
 

@@ -51,7 +51,14 @@ def _draw_stores(ax: Axes, study: Ceiling) -> None:
     order = np.argsort(-study.gains, kind="stable")
     at, gains, errors = np.arange(study.stores), study.gains[order], study.errors[order]
     ax.bar(at, gains, width=0.8, color=np.where(gains < 0.0, GREY, _OWN).tolist())
-    ax.vlines(at, gains - errors, gains + errors, color=DARK, linewidth=0.8, label="± standard error")
+    ax.vlines(
+        at,
+        gains - errors,
+        gains + errors,
+        color=DARK,
+        linewidth=0.8,
+        label="± standard error of a store's gain, by chance",
+    )
     ax.axhline(study.gain.mean, color=DARK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
     ax.annotate("mean", (1.0, study.gain.mean), (-2, 3), ("axes fraction", "data"), "offset points", ha="right")
     ax.grid(axis="x", visible=False)

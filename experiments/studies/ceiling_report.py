@@ -184,16 +184,17 @@ def _reading(study: Ceiling) -> str:
             "## How to read this",
             "",
             "- **What it means.** The constants were told what no learner is told: thousands of plays of the very "
-            "market in which they are scored. A policy that sees a store for the first time must find out while it "
-            "runs, in one play, what suits this store, and pays for finding out. Of what is gained here it can hope "
-            "for a part.",
+            "market in which they are scored, its coming events included. A policy that sees a store for the first "
+            "time must find out while it runs, in one play, what suits this store, and pays for finding out. Of what "
+            "is gained here it can hope for a part.",
             "- **What it does not mean.** It is no upper bound: these are constants only. A policy that answers to "
             "what happens could gain more, with or without knowing its store. No executor at all can gain more than "
             "`experiments/bounds.py` says.",
             "- **Nor is it the best of constants.** The search ends where its budget ends; the curve tells whether "
             "more of it would bring more. The mean constants are a plain average, not the best common ones.",
             f"- **Brackets**: 95 % intervals by a bootstrap over the {study.stores} stores. Which constants a store "
-            "has and whether it takes them is settled before the scoring: no luck of the search is counted as gain.",
+            "has and whether it takes them is settled before the scoring: no luck of the search is counted as gain. "
+            "The constants of other stores are taken as they are.",
             "",
         ]
     )
