@@ -34,7 +34,7 @@ Seeds = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class CeilingWork:
-    """Some stores of the validation split, the first of all apart from those before them."""
+    """What is to be run on some stores of the validation split, in a process of its own where there are several."""
 
     setting: Setting
     settings: CeilingSettings
