@@ -64,6 +64,7 @@ def write_graph(actor: Actor, listings: int, memory: Sequence[Start], path: Path
     for i, start in enumerate(memory):
         inputs[f"memory_{i}"] = torch.full((2, *start.lengths(listings)), 0.5, dtype=torch.float64)
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    further = tuple({0: batch} for _ in range(len(inputs) - 1))  # of `forward`'s variable arguments
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)  # it warns of libraries that are not needed here
@@ -79,7 +80,7 @@ def write_graph(actor: Actor, listings: int, memory: Sequence[Start], path: Path
                 optimize=False,  # onnxruntime does it when it opens the graph, in a fraction of the time
                 input_names=list(inputs),
                 output_names=["action", *(f"next_memory_{i}" for i in range(len(memory)))],
-                dynamic_shapes=({0: batch}, tuple({0: batch} for _ in range(len(inputs) - 1))),
+                dynamic_shapes=({0: batch}, *([further] if further else [])),
             )
     finally:
         exporter.setLevel(level)

@@ -168,8 +168,9 @@ def test_a_network_that_remembers_is_exported(world: World, tmp_path: Path) -> N
     assert description["memory"] == [{"value": 0.0, "shape": [3]}, {"value": 0.25, "shape": ["listings", 2]}]
 
 
-def test_a_controller_alone_is_exported(world: World, tmp_path: Path) -> None:
-    acts_alike(make_controller("pid"), tmp_path / "bundle", world)
+@pytest.mark.parametrize("name", ["pid", "open_loop"])
+def test_a_controller_alone_is_exported_with_memory_or_without(name: str, world: World, tmp_path: Path) -> None:
+    acts_alike(make_controller(name), tmp_path / "bundle", world)
 
 
 @pytest.mark.parametrize("name", ["throttle", "guard:mpc"])
