@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_module
 
+from merchantgym.agents.bundle import load_bundle
 from merchantgym.agents.registry import LEARNERS
 from merchantgym.experiments import cli
 from merchantgym.experiments.learning import read_settings, settings_of
@@ -55,7 +56,7 @@ def test_the_command_line_has_the_last_word() -> None:
     assert composed("compare", "experiment=quick", "agents.ppo.steps=7").config["agents"]["ppo"]["steps"] == 7
 
 
-def test_an_evolution_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evolution_is_trained_and_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["merchantgym"])
     words = ["agent=evolution_plan", "scenario.days=1", "agent.popsize=4", "agent.pilot=4", "agent.stores=4"]
@@ -64,3 +65,6 @@ def test_an_evolution_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert cli.main(["train", "experiment=quick", *words, *silent]) == 0
     curve = np.load("outputs/look/evolution_plan/seed-0/curve.npz")
     assert curve["steps"].tolist() == [0, 2 * 4 * 4 * 24, 4 * 4 * 4 * 24, 6 * 4 * 4 * 24]
+    words = ["scenario.days=1", "source=outputs/look", "stores=50", "observations=1000"]
+    assert cli.main(["export", *words, *silent[:2], "run=exported"]) == 0
+    assert load_bundle(Path("outputs/exported/bundle")).name == "evolution_plan"
