@@ -58,7 +58,7 @@ def start_memory(actor: Actor, plans: PlanArrays, n: int) -> Memory:
 def input_names_of(actor: Actor, listings: int) -> list[str]:
     """Names of the numbers that a correction looks at; a controller alone has none."""
     if isinstance(actor, EvolvedActor):
-        return input_names(actor.shape, listings)
+        return input_names(actor.base, actor.shape, listings)
     return list(actor.sight.layout.names(listings)) if isinstance(actor, ResidualActor) else []
 
 
@@ -156,5 +156,6 @@ class _Evolved(nn.Module):
     def forward(self, observation: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         seen, split = observation.double(), len(memory) - self.policy.remembered
         base, own = self.law.respond(seen, memory[:split], torch)
-        action, trace = self.policy(seen, base, memory[split:])
+        thought = cast(Insightful, self.law).insight(own, torch) if any(self.policy.insight) else ()
+        action, trace = self.policy(seen, base, thought, memory[split:])
         return action, *(part.clone() for part in own), *trace

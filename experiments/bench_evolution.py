@@ -20,6 +20,6 @@ def fused_episodes(opened: OpenStores, plans: PlanArrays, repeats: int) -> float
     seeds = np.ones(len(stores), dtype=np.int64)
     shape = Shape()
     weights = np.random.default_rng(0).normal(0.0, 0.01, (1, shape.weights))
-    arena = Arena(make_controller("open_loop"), shape, no_standard(shape.traces), 1.0, opened, plans)
+    arena = Arena(make_controller("open_loop"), shape, no_standard(shape.inputs), 1.0, opened, plans)
     arena.returns(weights, stores[:1], seeds[:1])  # compiles
     return len(stores) / min(cpu_time(lambda: arena.returns(weights, stores, seeds)) for _ in range(repeats))

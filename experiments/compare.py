@@ -17,12 +17,13 @@ from .evaluation import Arm, plot_trace, score, without_trace, write_stores
 from .learning import Learned, curve_of, learn
 from .setting import SHOP_RUN, TEST_RUN, Setting, open_tracker, progress_bars, read_setting, write_plans
 from .studies.ablation import study_ablation
+from .studies.ceiling import study_ceiling
 from .studies.learned import study_learned
 from .table import Row, build_rows, numbers, print_table, write_json
 from .tracking import Tracker
 
 _STUDIES: Mapping[str, Callable[[Setting, Comparison], None]] = dict(
-    zip(STUDIES, (study_learned, study_ablation), strict=True)
+    zip(STUDIES, (study_learned, study_ablation, study_ceiling), strict=True)
 )
 
 

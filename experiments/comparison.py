@@ -24,8 +24,8 @@ from .table import OPEN_LOOP
 
 EVERY_SCENARIO = "all"
 EVERY_CONTROLLER = "controllers"
-STUDIES = ("learned", "ablation")
-"""Studies of learned executors."""
+STUDIES = ("learned", "ablation", "ceiling")
+"""Studies of what is learned, or could be."""
 _CHANCE = "random"
 
 

@@ -1,13 +1,9 @@
 """Training of learned executors: settings, several seeds side by side, progress, and what was learned."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -24,10 +20,9 @@ from merchantgym.envs.rollout import rollout
 from .lessons import Schooling, open_lesson, opened, read_schooling
 from .plots import Curve
 from .setting import TRAINING_RUN, VALIDATION_RUN, Setting, controller
+from .side_by_side import Report, side_by_side
 from .statistics import Floats
 from .training_clock import TrainingClock, cpu_minutes
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -165,8 +160,10 @@ def train_all(trainings: Sequence[Training], threads: int, bars: Progress) -> li
 
     workers = min(threads, len(trainings))
     if workers > 1:
-        return _side_by_side(trainings, workers, max(1, threads // workers), report)
-    return [_train(one, threads, partial(report, place)) for place, one in enumerate(trainings)]
+        jobs = [partial(_train_apart, one, max(1, threads // workers)) for one in trainings]
+    else:
+        jobs = [partial(_train, one, threads) for one in trainings]
+    return side_by_side(jobs, workers, report)
 
 
 def seed_folder(setting: Setting, name: str, seed: int) -> Path:
@@ -212,39 +209,12 @@ def lesson_of(training: Training, threads: int) -> Lesson:
     )
 
 
-def _train_apart(training: Training, place: int, threads: int, queue: Any) -> Trained:
-    """One training in a process of its own; progress goes through the queue."""
+def _train_apart(training: Training, threads: int, report: Report) -> Trained:
+    """One training in a process of its own."""
     import torch
 
     torch.set_num_threads(1)
-    return _train(training, threads, lambda done, work: queue.put((place, done, work)))
-
-
-def _side_by_side(
-    trainings: Sequence[Training], workers: int, threads: int, report: Callable[[int, int, int], None]
-) -> list[Trained]:
-    """All trainings in so many processes."""
-    context = get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
-        queue: Any = manager.Queue()
-        futures: list[Future[Trained]] = [
-            pool.submit(_train_apart, one, place, threads, queue) for place, one in enumerate(trainings)
-        ]
-        pending = set(futures)
-        try:
-            while pending:
-                with suppress(Empty):
-                    while True:
-                        report(*queue.get(timeout=0.2))
-                done, pending = wait(pending, timeout=0)
-                for future in done:
-                    future.result()  # an error ends the others' waiting too
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in (pool._processes or {}).values():
-                process.terminate()
-            raise
-        return [future.result() for future in futures]
+    return _train(training, threads, report)
 
 
 def baselines_of(setting: Setting, job: TrainingJob) -> dict[str, float]:

@@ -13,6 +13,8 @@ _WORDS = (
     "scenario",
     "best controller",
     "starts from",
+    "constant",
+    "what it moves",
 )  # heads of columns of words
 
 

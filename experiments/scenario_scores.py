@@ -143,7 +143,7 @@ class _Work:
             "planner": planner,
             "stores": stores,
             "run_seed": self._seed,
-            "sources": _sources(),
+            "sources": simulator_digest(),
         }
 
     def _of_executor(self, executor: str) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class _Work:
 
 
 @lru_cache(maxsize=1)
-def _sources() -> str:
+def simulator_digest() -> str:
     """Digits that change with the simulator, the planners or the controllers."""
     packages = (merchantgym.envs, merchantgym.agents.planners, merchantgym.controllers)
     return digest_of_files([path for package in packages for path in sources_of(package)])

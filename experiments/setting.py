@@ -36,6 +36,7 @@ TUNING_RUN = 15_001
 FRESH_RUN = 16_001
 RECORDING_RUN = 17_001
 TRUTH_RUN = 18_001
+CEILING_RUN = 19_001
 """What a run is for; see `Setting.run_seed`."""
 
 

@@ -17,7 +17,7 @@ from merchantgym.envs.store import HOURS_PER_DAY
 
 from .features import trace_width
 from .fused import play
-from .policy import Shape, decide_all, rows_of
+from .policy import Shape, decide_all, rows_of, thought_of
 
 PLAN_AS_WRITTEN = "open_loop"
 """The base actor over which episodes run without Python."""
@@ -69,7 +69,7 @@ class Arena:
         plans = subset(self.plans, stores)
         fleet.reset(plans, stores, seeds)
         trace = np.zeros((fleet.slots, trace_width(self.shape.traces, fleet.listings)))
-        policy = (weights, which, self.shape.hidden, self.scale, self.shape.keep, self.standard)
+        policy = (weights, which, self.shape.form, self.scale, self.shape.keep, self.standard)
         if self.base.name == PLAN_AS_WRITTEN:
             return self._fused(fleet, policy, trace)
         return self._hourly(fleet, policy, trace, plans)
@@ -79,9 +79,8 @@ class Arena:
         earned = np.zeros(fleet.slots)
         scratch = np.empty((fleet.slots, self.shape.room(fleet.listings)))
         nothing = np.zeros(action.shape[1])
-        fleet.play(
-            play, *policy, nothing, trace, scratch, fleet.task.plan, fleet.observation, action, fleet.reward, earned
-        )
+        seen = (nothing, nothing[:0], trace, scratch, fleet.task.plan, fleet.observation)
+        fleet.play(play, *policy, *seen, action, fleet.reward, earned)
         return earned
 
     def _hourly(self, fleet: Fleet, policy: tuple[Any, ...], trace: FloatArray, plans: PlanArrays) -> FloatArray:
@@ -92,7 +91,8 @@ class Arena:
         compiled: Any = decide_all
         for _ in range(int(plans.days.max()) * HOURS_PER_DAY):
             base, memory = self.base.act(fleet.observation, memory)
-            compiled(*policy, fleet.observation, rows_of(base, np.float64), trace, scratch, action)
+            thought = thought_of(self.base, self.shape, memory, fleet.slots)
+            compiled(*policy, fleet.observation, rows_of(base, np.float64), thought, trace, scratch, action)
             fleet.step(action)
             earned += fleet.reward
         return earned

@@ -2,8 +2,9 @@
 
 They are chosen from the observation and the base actor's action, and completed by what few weights cannot form
 themselves: a square, products, rates that are shrunk, and surprises. A surprise is what a signal shows now less its own
-decayed mean; the means are all that a policy remembers. Every input is standardised with mean and spread of a pilot run
-and clipped, so that one step length of a search fits all weights.
+decayed mean; the means are all that a policy remembers. Where the base shows what it thinks, that can be seen too.
+Every input is standardised with mean and spread of a pilot run and clipped, so that one step length of a search fits
+all weights.
 """
 
 from typing import Any
@@ -121,25 +122,33 @@ def trace_width(traces: int, listings: int) -> int:
     return 1 + traces * N_SIGNALS * (1 + listings)
 
 
-def no_standard(traces: int) -> FloatArray:
-    """Means 0 and inverse spreads 1, shape (2, shop + item inputs): inputs as they are."""
-    inputs = shop_inputs(traces) + item_inputs(traces)
+def no_standard(inputs: int) -> FloatArray:
+    """Means 0 and inverse spreads 1, shape (2, inputs): inputs as they are."""
     return np.stack([np.zeros(inputs), np.ones(inputs)])
 
 
 @stage
 def write_inputs(
-    observation: Any, base: Any, trace: Any, keep: Any, standard: Any, limit: float, shop: Any, items: Any
+    observation: Any,
+    base: Any,
+    thought: Any,
+    trace: Any,
+    keep: Any,
+    standard: Any,
+    limit: float,
+    shop: Any,
+    items: Any,
 ) -> None:
     """Write one store's standardised inputs and let its memory take in what they show.
 
     Args:
         observation: (O,). base: (A,), the base actor's action.
+        thought: (F + K * G,), what the base actor thinks of the shop and of each listing; (0,) where it is not shown.
         trace: (trace_width,), zeros at first; changed in place.
         keep: (T,) share of a mean that is kept for the next hour.
         standard: (2, shop + item inputs), means and inverse spreads.
         limit: [sd] where inputs are clipped.
-        shop: (shop inputs,), written. items: (item inputs, K), written.
+        shop: (shop inputs + F,), written. items: (item inputs + G, K), written.
     """
     _write_shop(observation, base, shop)
     _write_items(observation, base, items)
@@ -157,6 +166,7 @@ def write_inputs(
     shop[Shop.LOW_STOCK] = low_stock / listings
     shop[Shop.STOCK_LEFT] = stock / listings
     _write_surprises(observation, trace, keep, shop, items)
+    _write_thought(thought, shop, items, shop_inputs(keep.shape[0]), item_inputs(keep.shape[0]))
     count = shop.shape[0]
     for i in range(count):
         shop[i] = min(max((shop[i] - standard[0, i]) * standard[1, i], -limit), limit)
@@ -258,3 +268,13 @@ def _write_surprises(observation: Any, trace: Any, keep: Any, shop: Any, items: 
                 trace[at + k] = items[source, k] - keep[t] * surprise
                 items[row, k] = surprise
             at += items.shape[1]
+
+
+@stage
+def _write_thought(thought: Any, shop: Any, items: Any, first: int, first_item: int) -> None:
+    about_shop, about_item = shop.shape[0] - first, items.shape[0] - first_item
+    for i in range(about_shop):
+        shop[first + i] = thought[i]
+    for k in range(items.shape[1]):
+        for i in range(about_item):
+            items[first_item + i, k] = thought[about_shop + k * about_item + i]

@@ -17,11 +17,12 @@ def play(
     last: int,
     weights: Any,
     which: Any,
-    hidden: int,
+    form: Any,
     scale: float,
     keep: Any,
     standard: Any,
     base: Any,
+    thought: Any,
     trace: Any,
     scratch: Any,
     plan: Any,
@@ -36,7 +37,7 @@ def play(
     Those few stay in the cache for all their hours. See `policy.decide_all` and `fleet.Fleet.play`.
 
     Args:
-        base: (A,), the base actor's action in every hour.
+        base: (A,), the base actor's action in every hour. thought: (0,).
         scratch: (B, Shape.room).
         plan, observation, action, reward: the fleet's.
         earned: (B,), to which the rewards are added.
@@ -51,12 +52,13 @@ def play(
             for b in range(start, end):
                 decide(
                     weights[which[b]],
-                    hidden,
+                    form,
                     scale,
                     keep,
                     standard,
                     observation[b],
                     base,
+                    thought,
                     trace[b],
                     scratch[b],
                     action[b],

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from merchantgym.envs.actor import Actor
+from merchantgym.envs.actor import Actor, Insightful
 from merchantgym.envs.engines.layout import FloatArray
 from merchantgym.envs.engines.streams import keyed_generator
 from merchantgym.envs.fleet import Fleet
@@ -21,7 +21,7 @@ from .arena import Arena
 from .directions import directions_of
 from .features import no_standard, trace_width
 from .pairs import PairSearch
-from .policy import EvolvedActor, Shape, stacked_inputs, standard_of
+from .policy import EvolvedActor, Shape, stacked_inputs, standard_of, thought_of
 from .search import CovarianceSearch, GradientSearch, Search
 from .settings import EvolutionSettings
 
@@ -68,10 +68,10 @@ class Evolution:
 
     def __post_init__(self) -> None:
         settings, lesson = self.settings, self.lesson
-        shape = settings.shape
+        shape = shape_of(settings, lesson.base, lesson.plans.bid.shape[1])
         standard = pilot(lesson, shape, min(settings.pilot, len(lesson.stores)))
         self._start = shape.start(keyed_generator(lesson.seed, _START))
-        self._directions = directions_of(settings.directions, shape, standard)
+        self._directions = directions_of(settings.directions, shape, standard, settings.heads, settings.surprises)
         self._averaged = np.zeros(self._directions.shape[1])
         self.search = _search(settings, len(self._averaged), lesson.seed)
         self.arena = Arena(
@@ -137,6 +137,20 @@ class Evolution:
         return stores, keyed_generator(self.lesson.seed, _CHANCE, generation).integers(2**32, size=wanted)
 
 
+def shape_of(settings: EvolutionSettings, base: Actor, listings: int) -> Shape:
+    """What kind of policy is searched over a base in shops of so many listings.
+
+    Raises: ValueError: the base shows no insight where it is to be seen.
+    """
+    insight = (0, 0)
+    if settings.insight:
+        if not isinstance(base, Insightful):
+            raise ValueError(f"agent.insight(=True) needs a base controller that shows insight, not {base.name!r}")
+        shop, item = base.insight_names
+        insight = len(shop), len(item)
+    return Shape(settings.half_lives, settings.hidden, insight, 0 if settings.shared else listings)
+
+
 def scores(earned: FloatArray, winsorise: float) -> FloatArray:
     """What candidates are ranked by: mean over stores of the return less that of all candidates on the same store.
 
@@ -162,7 +176,8 @@ def pilot(lesson: Lesson, shape: Shape, stores: int) -> FloatArray:
     sample = []
     for hour in range(int(plans.days.min()) * HOURS_PER_DAY):
         base, memory = lesson.base.act(fleet.observation, memory)
-        seen = stacked_inputs(shape, fleet.observation, base, trace, no_standard(shape.traces), np.inf)
+        thought = thought_of(lesson.base, shape, memory, stores)
+        seen = stacked_inputs(shape, fleet.observation, base, thought, trace, no_standard(shape.inputs), np.inf)
         if hour % _PILOT_EVERY == 0:
             sample.append(seen)
         fleet.step(base)

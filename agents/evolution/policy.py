@@ -10,20 +10,21 @@ whose A and B are drawn and whose V and v are zero. A listing that the base paus
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from merchantgym.envs.actor import Actor, Kind, Memory
+from merchantgym.envs.actor import Actor, Insightful, Kind, Memory
 from merchantgym.envs.engines.layout import N_CHANNELS, FloatArray
 from merchantgym.envs.market.compiled import entry, stage
 from merchantgym.envs.observation import listings_in
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.task import PAUSED
 
+from ..sight import rows as side_by_side
 from .features import LIMIT, item_inputs, shop_inputs, trace_width, write_inputs
 
 _HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
@@ -31,10 +32,12 @@ _HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
 
 @dataclass(frozen=True)
 class Shape:
-    """What kind of policy it is; any number of listings."""
+    """What kind of policy it is; any number of listings unless each has weights of its own."""
 
     half_lives: tuple[float, ...] = (24.0,)  # [hours] of the means against which surprises are taken
     hidden: int = 0  # units of the hidden layer; 0: linear
+    insight: tuple[int, int] = (0, 0)  # (F, G) numbers in which the base shows what it thinks of the shop, of a listing
+    apart: int = 0  # listings that have weights w of their own, and the shops' number of them; 0: shared, any number
 
     @property
     def traces(self) -> int:
@@ -44,17 +47,32 @@ class Shape:
     @property
     def shop(self) -> int:
         """G, inputs about the shop."""
-        return shop_inputs(self.traces)
+        return shop_inputs(self.traces) + self.insight[0]
 
     @property
     def item(self) -> int:
         """L, inputs about a listing."""
-        return item_inputs(self.traces)
+        return item_inputs(self.traces) + self.insight[1]
+
+    @property
+    def inputs(self) -> int:
+        """G + L."""
+        return self.shop + self.item
+
+    @property
+    def own(self) -> int:
+        """Number of weights w."""
+        return self.item * max(self.apart, 1)
+
+    @property
+    def form(self) -> tuple[int, int, int, int]:
+        """What compiled code is told: inputs about the shop and about a listing, hidden units, `apart`."""
+        return self.shop, self.item, self.hidden, self.apart
 
     @property
     def weights(self) -> int:
-        """Number of weights: W (3, G), w (L,), then of every hidden unit A (L,), B (G,), V (3,) and v."""
-        return _HEADS * self.shop + self.item + self.hidden * (self.item + self.shop + _HEADS + 1)
+        """Number of weights: W (3, G), w (apart or 1, L), then of every hidden unit A (L,), B (G,), V (3,) and v."""
+        return _HEADS * self.shop + self.own + self.hidden * (self.inputs + _HEADS + 1)
 
     @cached_property
     def keep(self) -> FloatArray:
@@ -64,16 +82,16 @@ class Shape:
     def start(self, rng: Generator) -> FloatArray:
         """Weights of a policy that is its base: zeros, but for what the hidden units look at."""
         weights = np.zeros(self.weights)
-        rows = weights[_HEADS * self.shop + self.item :].reshape(self.hidden, self.item + self.shop + _HEADS + 1)
-        inputs = self.item + self.shop
-        rows[:, :inputs] = rng.normal(0.0, inputs**-0.5, (self.hidden, inputs))
+        rows = weights[_HEADS * self.shop + self.own :].reshape(self.hidden, self.inputs + _HEADS + 1)
+        rows[:, : self.inputs] = rng.normal(0.0, self.inputs**-0.5, (self.hidden, self.inputs))
         return weights
 
     def live(self, standard: FloatArray) -> NDArray[np.intp]:
         """Places of the weights whose input varies at all; the others are not worth a search."""
         shop, item = np.split(standard[1] > 0.0, [self.shop])
         unit = np.concatenate((item, shop, np.ones(_HEADS + 1, dtype=np.bool_)))
-        return np.flatnonzero(np.concatenate((np.tile(shop, _HEADS), item, np.tile(unit, self.hidden))))
+        own = np.tile(item, max(self.apart, 1))
+        return np.flatnonzero(np.concatenate((np.tile(shop, _HEADS), own, np.tile(unit, self.hidden))))
 
     def room(self, listings: int) -> int:
         """Numbers that a decision about one store needs as scratch."""
@@ -83,34 +101,39 @@ class Shape:
 @stage
 def decide(
     weights: Any,
-    hidden: int,
+    form: Any,
     scale: float,
     keep: Any,
     standard: Any,
     observation: Any,
     base: Any,
+    thought: Any,
     trace: Any,
     scratch: Any,
     action: Any,
 ) -> None:
     """Write the action (A,) of one store, and move its memory on.
 
-    Args: weights: (Shape.weights,). scratch: (Shape.room,). The others as in `features.write_inputs`.
+    Args: weights: (Shape.weights,). form: `Shape.form`. scratch: (Shape.room,). Others: see `features.write_inputs`.
     """
     listings = base.shape[0] - _HEADS
-    traces = keep.shape[0]
-    inputs, rows = shop_inputs(traces), item_inputs(traces)
+    inputs, rows, hidden, apart = form
     shop = scratch[:inputs]
     items = scratch[inputs : inputs + rows * listings].reshape(rows, listings)
     unit = scratch[inputs + rows * listings :]
-    write_inputs(observation, base, trace, keep, standard, LIMIT, shop, items)
+    write_inputs(observation, base, thought, trace, keep, standard, LIMIT, shop, items)
     for j in range(_HEADS):
         action[_place(j, listings)] = _dot(weights[j * inputs : (j + 1) * inputs], shop)
     own = action[N_CHANNELS : N_CHANNELS + listings]
     own[:] = 0.0
     at = _HEADS * inputs
-    _add_rows(weights[at : at + rows], items, own)
-    at += rows
+    if apart > 0:
+        for k in range(listings):
+            own[k] = _dot(weights[at : at + rows], items[:, k])
+            at += rows
+    else:
+        _add_rows(weights[at : at + rows], items, own)
+        at += rows
     for _ in range(hidden):
         unit[:] = _dot(weights[at + rows : at + rows + inputs], shop)
         _add_rows(weights[at : at + rows], items, unit)
@@ -156,12 +179,13 @@ def _add_rows(weights: Any, rows: Any, out: Any) -> None:
 def decide_all(
     weights: Any,
     which: Any,
-    hidden: int,
+    form: Any,
     scale: float,
     keep: Any,
     standard: Any,
     observation: Any,
     base: Any,
+    thought: Any,
     trace: Any,
     scratch: Any,
     action: Any,
@@ -170,12 +194,13 @@ def decide_all(
     for b in range(action.shape[0]):
         decide(
             weights[which[b]],
-            hidden,
+            form,
             scale,
             keep,
             standard,
             observation[b],
             base[b],
+            thought[b],
             trace[b],
             scratch,
             action[b],
@@ -184,11 +209,19 @@ def decide_all(
 
 @entry
 def inputs_all(
-    keep: Any, standard: Any, limit: float, observation: Any, base: Any, trace: Any, shop: Any, items: Any
+    keep: Any,
+    standard: Any,
+    limit: float,
+    observation: Any,
+    base: Any,
+    thought: Any,
+    trace: Any,
+    shop: Any,
+    items: Any,
 ) -> None:
     """Inputs of n stores: shop (n, G), items (n, L, K); see `features.write_inputs`."""
     for b in range(shop.shape[0]):
-        write_inputs(observation[b], base[b], trace[b], keep, standard, limit, shop[b], items[b])
+        write_inputs(observation[b], base[b], thought[b], trace[b], keep, standard, limit, shop[b], items[b])
 
 
 def rows_of(values: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
@@ -212,7 +245,7 @@ class EvolvedActor:
     def __post_init__(self) -> None:
         for field, expected in (
             ("weights", (self.shape.weights,)),
-            ("standard", (2, self.shape.shop + self.shape.item)),
+            ("standard", (2, self.shape.inputs)),
         ):
             values = getattr(self, field)
             if values.shape != expected or not np.isfinite(values).all():
@@ -225,6 +258,8 @@ class EvolvedActor:
             "base": self.base.name,
             "half_lives": list(self.shape.half_lives),
             "hidden": self.shape.hidden,
+            "insight": list(self.shape.insight),
+            "apart": self.shape.apart,
             "weights": torch.from_numpy(self.weights.copy()),
             "standard": torch.from_numpy(self.standard.copy()),
             "scale": self.scale,
@@ -233,12 +268,17 @@ class EvolvedActor:
     @classmethod
     def restored(cls, saved: Mapping[str, Any], base: Actor) -> Self:
         """What was saved, over its base actor."""
-        shape = Shape(tuple(saved["half_lives"]), saved["hidden"])
+        shape = Shape(tuple(saved["half_lives"]), saved["hidden"], tuple(saved["insight"]), saved["apart"])
         return cls(base, shape, saved["weights"].numpy(), saved["standard"].numpy(), saved["scale"], saved["name"])
 
     def init(self, plans: PlanArrays, n: int) -> Memory:
-        """The base actor's memory, and the policy's own (n, trace_width)."""
+        """The base actor's memory, and the policy's own (n, trace_width).
+
+        Raises: ValueError: the policy has weights for another number of listings.
+        """
         listings = plans.bid.shape[1]
+        if self.shape.apart not in (0, listings):
+            raise ValueError(f"listings(={listings}) must be {self.shape.apart}: each has weights of its own")
         return (*self.base.init(plans, n), np.zeros((n, trace_width(self.shape.traces, listings))))
 
     def act(self, observation: NDArray[Any], memory: Memory) -> tuple[FloatArray, Memory]:
@@ -249,12 +289,13 @@ class EvolvedActor:
         decide_all(
             self.weights[None, :],
             np.zeros(len(base), dtype=np.intp),
-            self.shape.hidden,
+            self.shape.form,
             self.scale,
             self.shape.keep,
             self.standard,
             rows_of(observation, np.float32),
             rows_of(base, np.float64),
+            thought_of(self.base, self.shape, rest, len(base)),
             trace,
             np.empty(self.shape.room(listings_in(observation.shape[1]))),
             action,
@@ -262,14 +303,27 @@ class EvolvedActor:
         return action, (*rest, trace)
 
 
+def thought_of(base: Actor, shape: Shape, memory: Memory, n: int) -> FloatArray:
+    """What the base thinks of n stores after it has acted, (n, F + K * G); (n, 0) where nobody looks at it."""
+    if not any(shape.insight):
+        return np.zeros((n, 0))
+    return rows_of(side_by_side(*cast(Insightful, base).insight(memory)), np.float64)
+
+
 def stacked_inputs(
-    shape: Shape, observation: NDArray[Any], base: FloatArray, trace: FloatArray, standard: FloatArray, limit: float
+    shape: Shape,
+    observation: NDArray[Any],
+    base: FloatArray,
+    thought: FloatArray,
+    trace: FloatArray,
+    standard: FloatArray,
+    limit: float,
 ) -> tuple[FloatArray, FloatArray]:
     """What a policy sees of n stores: shop (n, G) and listings (n, K, L). `trace` is moved on in place."""
     n, listings = len(base), listings_in(observation.shape[1])
     shop, items = np.empty((n, shape.shop)), np.empty((n, shape.item, listings))
     observation, base = rows_of(observation, np.float32), rows_of(base, np.float64)
-    inputs_all(shape.keep, standard, limit, observation, base, trace, shop, items)
+    inputs_all(shape.keep, standard, limit, observation, base, thought, trace, shop, items)
     return shop, items.transpose(0, 2, 1)
 
 

@@ -5,13 +5,13 @@ this file has not is refused by name.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from merchantgym.envs.actor import Memory
+from merchantgym.envs.actor import Actor, Insightful, Memory
 from merchantgym.envs.engines.layout import N_CHANNELS, Field
 from merchantgym.envs.observation import Global, ObservationView, PerListing, observation_size
 from merchantgym.envs.task import PAUSED
@@ -21,6 +21,7 @@ from .policy import _HEADS, EvolvedActor, Shape
 
 _Input = TypeVar("_Input", bound=Field)
 Trace = tuple[Tensor, ...]
+Thought = tuple[Tensor, ...]  # of the shop (n, F) and of the listings (n, K, G), or nothing
 
 _SHOP_SIGHTS = (
     *(Shop.HOUR_SIN, Shop.HOUR_COS, Shop.HOUR_SIN_2, Shop.HOUR_COS_2, Shop.WEEK_SIN, Shop.WEEK_COS),
@@ -100,12 +101,15 @@ def begin_trace(shape: Shape, n: int, listings: int) -> Memory:
     return np.zeros(n), np.zeros(means), np.zeros((*means, listings))
 
 
-def input_names(shape: Shape, listings: int) -> list[str]:
+def input_names(base: Actor, shape: Shape, listings: int) -> list[str]:
     """Names of all inputs: about the shop, then listing by listing."""
     shop, item = ([each.name.lower() for each in kind] for kind in (Shop, Item))
     for hours in shape.half_lives:
         shop += [f"{signal.name.lower()}_less_{hours:g}h_mean" for signal in SHOP_SIGNALS]
         item += [f"{signal.name.lower()}_less_{hours:g}h_mean" for signal in ITEM_SIGNALS]
+    if any(shape.insight):
+        for names, known in zip((shop, item), cast(Insightful, base).insight_names, strict=True):
+            names += [f"insight_{name}" for name in known]
     return [*shop, *(f"listing_{k}.{name}" for k in range(listings) for name in item)]
 
 
@@ -124,27 +128,34 @@ class PortablePolicy(nn.Module):
         """Raises: ValueError: an input has no formula on torch."""
         super().__init__()
         shape = actor.shape
-        self.shop, self.item, self.traces = shape.shop, shape.item, shape.traces
+        self.shop, self.item, self.traces, self.insight = shape.shop, shape.item, shape.traces, shape.insight
         # a number that is no buffer would be of 32 bits in the graph
-        heads, own, hidden = np.split(actor.weights, [_HEADS * shape.shop, _HEADS * shape.shop + shape.item])
+        heads, own, hidden = np.split(actor.weights, [_HEADS * shape.shop, _HEADS * shape.shop + shape.own])
         mean, inverse = actor.standard
-        arrays = {"scale": np.float64(actor.scale), "keep": shape.keep, "mean": mean, "inverse": inverse, "own": own}
+        arrays = {"scale": np.float64(actor.scale), "keep": shape.keep, "mean": mean, "inverse": inverse}
+        arrays["own"] = own.reshape(-1, shape.item)  # of every listing, or one for all
         arrays["heads"] = heads.reshape(_HEADS, shape.shop)
         arrays["hidden"] = hidden.reshape(shape.hidden, shape.item + shape.shop + _HEADS + 1)
         for name, array in arrays.items():
             self.register_buffer(name, torch.from_numpy(np.array(array)))
         trace = tuple(torch.from_numpy(part) for part in begin_trace(shape, 1, 1))
-        self.inputs(torch.zeros((1, observation_size(1))), torch.zeros((1, _HEADS + 1)), trace)
+        thought = torch.zeros((1, shape.insight[0])), torch.zeros((1, 1, shape.insight[1]))
+        self.inputs(torch.zeros((1, observation_size(1))), torch.zeros((1, _HEADS + 1)), thought, trace)
 
     @property
     def remembered(self) -> int:
         """Parts of the trace."""
         return 3 if self.traces else 0
 
-    def forward(self, observation: Tensor, base: Tensor, trace: Trace) -> tuple[Tensor, Trace]:
-        """The action (n, A), and the trace after the hour; observation (n, O) and base action (n, A) of 64 bits."""
-        shop, items, trace = self.inputs(observation, base, trace)
-        whole, own = shop @ self.heads.T, self.own @ items
+    def forward(self, observation: Tensor, base: Tensor, thought: Thought, trace: Trace) -> tuple[Tensor, Trace]:
+        """The action (n, A), and the trace after the hour.
+
+        Args:
+            observation: (n, O), and base: (n, A), its action, of 64 bits.
+            thought: what the base thinks; looked at where `Shape.insight` says so.
+        """
+        shop, items, trace = self.inputs(observation, base, thought, trace)
+        whole, own = shop @ self.heads.T, (items * self.own.T).sum(dim=1)
         if len(self.hidden):
             by_item, by_shop, to_shop, to_item = torch.split(self.hidden, [self.item, self.shop, _HEADS, 1], dim=1)
             unit = torch.tanh(by_item @ items + (shop @ by_shop.T)[:, :, None])
@@ -156,7 +167,7 @@ class PortablePolicy(nn.Module):
         moved = torch.where(base[:, ads] <= PAUSED, PAUSED, action[:, ads])
         return torch.cat((action[:, :N_CHANNELS], moved, action[:, ads.stop :]), dim=1), trace
 
-    def inputs(self, observation: Tensor, base: Tensor, trace: Trace) -> tuple[Tensor, Tensor, Trace]:
+    def inputs(self, observation: Tensor, base: Tensor, thought: Thought, trace: Trace) -> tuple[Tensor, Tensor, Trace]:
         """What is looked at, on the scale of the pilot run: shop (n, G), items (n, L, K); and the trace after it."""
         view = ObservationView(observation)
         of_items = item_formulas(view, base)
@@ -169,6 +180,8 @@ class PortablePolicy(nn.Module):
             item_gap, item_means = self._surprise(item_signals, item_means, begun)
             shop, items = torch.cat((shop, shop_gap), dim=1), torch.cat((items, item_gap), dim=1)
             trace = torch.ones_like(begun), shop_means, item_means
+        if any(self.insight):
+            shop, items = torch.cat((shop, thought[0]), dim=1), torch.cat((items, thought[1].transpose(1, 2)), dim=1)
         mean, inverse = (torch.split(part, [self.shop, self.item]) for part in (self.mean, self.inverse))
         shop = torch.clip((shop - mean[0]) * inverse[0], -LIMIT, LIMIT)
         items = torch.clip((items - mean[1][:, None]) * inverse[1][:, None], -LIMIT, LIMIT)

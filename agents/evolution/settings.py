@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..settings import check_choice, check_numbers, check_whole, searched
-from .directions import CHOICES
-from .policy import Shape
+from .directions import CHOICES, HEADS
 
 METHODS = ("cma", "openai", "pairs")
 
@@ -32,6 +31,10 @@ class EvolutionSettings:
     average: float = 3.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands
     hidden: int = 0  # units of the hidden layer; 0: a linear policy
     directions: str = "all"  # of `directions.CHOICES`: all weights, or the few that matter; few: a linear policy
+    heads: tuple[str, ...] = HEADS  # few: parts of the action that are corrected
+    surprises: bool = False  # few: also by what signals show against their own decayed means, the policy's memory
+    insight: bool = False  # the policy also sees what the base thinks, where it shows it
+    shared: bool = True  # weights are shared over listings; false: each has its own, for one number of listings
     half_lives: tuple[float, ...] = (24.0,)  # [hours] of what a policy remembers
     scale: float = 1.0  # of the corrections
     pilot: int = 128  # stores of the run that standardises the inputs
@@ -57,18 +60,22 @@ class EvolutionSettings:
                 "scale": (1e-6, 2.0),
             },
         )
-        if not isinstance(self.diagonal, bool):
-            raise ValueError(f"agent.diagonal(={self.diagonal!r}) must be true or false")
+        for name in ("diagonal", "surprises", "insight", "shared"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"agent.{name}(={getattr(self, name)!r}) must be true or false")
+        object.__setattr__(self, "heads", _heads(self.heads))
         if self.directions == "few" and self.hidden:
             raise ValueError(f"agent.hidden(={self.hidden}) must be 0 where agent.directions=few: a linear policy")
         if self.method == "openai" and self.popsize % 2:
             raise ValueError(f"agent.popsize(={self.popsize}) must be even for agent.method=openai")
         object.__setattr__(self, "half_lives", _hours(self.half_lives))
 
-    @property
-    def shape(self) -> Shape:
-        """What kind of policy is searched."""
-        return Shape(self.half_lives, self.hidden)
+
+def _heads(values: object) -> tuple[str, ...]:
+    """Heads in their order. Raises: ValueError: none, or an unknown one."""
+    if not isinstance(values, list | tuple) or not values or set(values) - set(HEADS):
+        raise ValueError(f"agent.heads(={values!r}) must be a list with some of: {', '.join(HEADS)}")
+    return tuple(name for name in HEADS if name in values)
 
 
 def _hours(values: object) -> tuple[float, ...]:

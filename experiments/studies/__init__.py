@@ -1,1 +1,1 @@
-"""Studies of learned policies: what learning gains, where it carries over, and which part of a learner earns it."""
+"""Studies of learned policies: what learning gains or could gain, where it carries over, which part earns it."""

@@ -27,6 +27,7 @@ from merchantgym.envs.scenario import load_scenario
 from .networks import Remembering, frozen
 
 World = tuple[OpenStores, PlanArrays]
+_MIND = tuple(len(names) for names in make_controller("mpc").insight_names)
 
 
 def opened(listings: int) -> World:
@@ -194,7 +195,7 @@ def test_a_controller_alone_is_exported_with_memory_or_without(name: str, world:
     [
         ("open_loop", Shape((), 3), 8, []),
         ("value_pid", Shape((24.0,), 0), 8, [[], [1, 3], [1, 3, "listings"]]),
-        ("mpc", Shape((6.0, 48.0), 3), 4, [[], [2, 3], [2, 3, "listings"]]),
+        ("mpc", Shape((6.0, 48.0), 3, _MIND, 4), 4, [[], [2, 3], [2, 3, "listings"]]),
     ],
 )
 def test_an_evolved_policy_is_exported(

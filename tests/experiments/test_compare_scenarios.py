@@ -147,7 +147,7 @@ def test_what_a_result_depends_on_makes_it_anew(here: Path, scored: list[str], m
         assert compare(*quiet, word) == 0
         assert scored == ["open_loop", "pid"], word
     scored.clear()
-    monkeypatch.setattr(scenario_scores, "_sources", lambda: "of another day")
+    monkeypatch.setattr(scenario_scores, "simulator_digest", lambda: "of another day")
     assert compare(*quiet) == 0
     assert scored == ["open_loop", "pid"]
 

@@ -59,3 +59,15 @@ def test_candidates_share_the_chance_of_a_store(headline: OpenStores) -> None:
     twice = arena.returns(WEIGHTS[[0, 0]], np.array([3, 3]), np.array([1, 2]))
     np.testing.assert_array_equal(twice[0], twice[1])
     assert twice[0, 0] != twice[0, 1]
+
+
+def test_what_the_base_thinks_is_the_same_in_a_search_and_in_a_rollout(headline: OpenStores) -> None:
+    shape = Shape(half_lives=(24.0,), insight=(2, 3))
+    weights = np.random.default_rng(1).normal(0.0, 0.02, shape.weights)
+    plans = plans_for(headline, days=np.full(len(headline), 2))
+    standard = np.ones((2, shape.inputs))
+    base = make_controller("mpc")
+    arena = Arena(base, shape, standard, 1.0, headline, plans)
+    earned = arena.returns(weights[None, :], np.array([4, 9]), np.full(2, 7))
+    whole = rollout(EvolvedActor(base, shape, weights, standard), headline, plans, 7).reward
+    np.testing.assert_array_equal(earned[0], whole[[4, 9]])

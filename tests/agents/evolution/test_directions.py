@@ -43,3 +43,22 @@ def test_few_directions_are_of_a_linear_policy() -> None:
         EvolutionSettings("mpc", directions="few", hidden=2)
     with pytest.raises(ValueError, match=r"agent.directions\(='some'\) must be one of: all, few"):
         EvolutionSettings("mpc", directions="some")
+
+
+def test_parts_and_inputs_can_be_left_out_and_added() -> None:
+    bids = directions_of("few", SHAPE, STANDARD, ("level", "channels"))
+    np.testing.assert_array_equal(bids, directions_of("few", SHAPE, STANDARD)[:, :22])
+    surprises = directions_of("few", SHAPE, STANDARD, surprises=True)
+    assert surprises.shape[1] == 43 + 3 + 3 + 3
+    assert np.linalg.matrix_rank(surprises) == 52
+    seeing = Shape(half_lives=(24.0,), insight=(2, 3))
+    thought = directions_of("few", seeing, np.ones((2, seeing.inputs)))
+    assert thought.shape[1] == 43 + 2 + 2 + 3
+    apart = Shape(half_lives=(24.0,), apart=4)
+    assert directions_of("few", apart, STANDARD).shape[1] == 43 + 3 * 10
+
+
+@pytest.mark.parametrize("heads", [[], ["price"], "level"])
+def test_parts_that_are_none_are_named(heads: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"agent.heads\(=.*must be a list with some of: level, channels"):
+        EvolutionSettings("mpc", heads=heads)

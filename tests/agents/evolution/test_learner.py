@@ -173,3 +173,15 @@ def test_a_folder_of_another_training_or_base_is_refused(world: World, tmp_path:
 def test_bad_settings_are_named(entry: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         settings_from_mapping(EvolutionSettings, {"name": "evolution", **TINY, **entry})
+
+
+def test_insight_is_refused_where_the_base_shows_none(world: World, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"agent.insight\(=True\) needs a base controller that shows insight"):
+        train(world, tmp_path, {"insight": True})
+
+
+@pytest.mark.parametrize("changes", [{"shared": False}, {"surprises": True, "heads": ["discount", "listings"]}])
+def test_other_shapes_train_and_load(world: World, tmp_path: Path, changes: dict[str, Any]) -> None:
+    trained = train(world, tmp_path, {"directions": "few", "hidden": 0, "method": "pairs", **changes})
+    again = rollout(load_evolved(tmp_path, make_controller("open_loop")), *world, seed=3)
+    assert again.profit.mean() == trained.profit.max()

@@ -32,6 +32,7 @@ from ...worlds import Floats, plan_row, plans_for
 SHAPE = Shape(half_lives=(6.0, 48.0), hidden=2)
 NUMBERS = np.random.default_rng(0)
 STANDARD = np.stack([NUMBERS.normal(size=SHAPE.shop + SHAPE.item), NUMBERS.uniform(0.2, 2.0, SHAPE.shop + SHAPE.item)])
+NOTHING = np.zeros((32, 0))  # what a base thinks that does not show it
 WEIGHTS = NUMBERS.normal(0.0, 0.1, SHAPE.weights)
 
 
@@ -208,7 +209,7 @@ def test_a_surprise_is_nothing_at_first_and_halves_in_a_half_life(headline: Open
     gaps = []
     for hour in range(8):
         observation[:, Global.PACING_GAP] = 0.0 if hour == 0 else 0.4
-        shop, _ = stacked_inputs(shape, observation, base, trace, no_standard(1), np.inf)
+        shop, _ = stacked_inputs(shape, observation, base, NOTHING, trace, no_standard(shape.inputs), np.inf)
         gaps.append(shop[0, len(Shop)])
     assert gaps[0] == 0.0
     assert gaps[1] == pytest.approx(0.4)
@@ -218,9 +219,9 @@ def test_a_surprise_is_nothing_at_first_and_halves_in_a_half_life(headline: Open
 def test_what_does_not_vary_is_never_looked_at(headline: OpenStores) -> None:
     observation = seen(headline)
     base, trace = np.zeros((len(headline), action_size(8))), np.zeros((len(headline), trace_width(2, 8)))
-    sample = stacked_inputs(SHAPE, observation, base, trace, no_standard(2), np.inf)
+    sample = stacked_inputs(SHAPE, observation, base, NOTHING, trace, no_standard(SHAPE.inputs), np.inf)
     standard = standard_of([sample])
-    shop, items = stacked_inputs(SHAPE, observation, base, 0.0 * trace, standard, np.inf)
+    shop, items = stacked_inputs(SHAPE, observation, base, NOTHING, 0.0 * trace, standard, np.inf)
     assert standard[1, Shop.BASE_SEARCH] == standard[1, SHAPE.shop + Item.BASE] == 0.0
     np.testing.assert_allclose(shop[:, Shop.WIN_FEED].std(), 1.0)
     np.testing.assert_allclose(items[:, :, Item.WORTH].mean(), 0.0, atol=1e-9)
@@ -236,6 +237,53 @@ def test_what_does_not_vary_is_never_looked_at(headline: OpenStores) -> None:
         policy.act(observation, memory)[0],
         EvolvedActor(Fixed(base), SHAPE, other, standard).act(observation, memory)[0],
     )
+
+
+def test_what_the_base_thinks_is_seen(headline: OpenStores) -> None:
+    shape = Shape((24.0,), insight=(2, 3))
+    base = make_controller("mpc")
+    standard = no_standard(shape.inputs)
+    plans, n = plans_for(headline), len(headline)
+    observation = seen(headline)
+    own, memory = base.act(observation, base.init(plans, n))
+    shop, items = base.insight(memory)
+    for place, expected in (*((shape.shop - 2 + i, shop[:, i]) for i in range(2)),):
+        weights = np.zeros(shape.weights)
+        weights[place] = 1e-3
+        policy = EvolvedActor(base, shape, weights, standard)
+        action, _ = policy.act(observation, policy.init(plans, n))
+        np.testing.assert_allclose(action[:, 0] - own[:, 0], 1e-3 * np.clip(expected, -LIMIT, LIMIT), atol=1e-9)
+    bids = own[:, 2:-1]
+    free = (bids > -0.9) & (bids < 0.9)
+    assert free.any()
+    for i in range(3):
+        weights = np.zeros(shape.weights)
+        weights[-3 + i] = 1e-3
+        policy = EvolvedActor(base, shape, weights, standard)
+        action, _ = policy.act(observation, policy.init(plans, n))
+        expected = 1e-3 * np.clip(items[:, :, i], -LIMIT, LIMIT)
+        np.testing.assert_allclose((action[:, 2:-1] - bids)[free], expected[free], atol=1e-9)
+
+
+def test_weights_of_their_own_are_the_shared_ones_where_all_are_the_same(headline: OpenStores) -> None:
+    shared = Shape((24.0,), hidden=2)
+    apart = Shape((24.0,), hidden=2, apart=8)
+    weights = np.random.default_rng(3).normal(0.0, 0.05, shared.weights)
+    at = 3 * shared.shop
+    repeated = np.concatenate((weights[:at], np.tile(weights[at : at + shared.item], 8), weights[at + shared.item :]))
+    base, standard, plans = make_controller("open_loop"), no_standard(shared.inputs), plans_for(headline)
+    one = EvolvedActor(base, shared, weights, standard)
+    own = EvolvedActor(base, apart, repeated, standard)
+    expected, _ = one.act(seen(headline), one.init(plans, len(headline)))
+    action, _ = own.act(seen(headline), own.init(plans, len(headline)))
+    np.testing.assert_allclose(action, expected, atol=1e-12)
+    repeated[at + 5 * shared.item + Item.RATING] += 0.01  # of the sixth listing alone
+    changed, _ = EvolvedActor(base, apart, repeated, standard).act(seen(headline), own.init(plans, len(headline)))
+    assert set(np.flatnonzero((changed != action).any(axis=0))) <= {2 + 5}
+    assert (changed[:, 7] != action[:, 7]).any()
+    few = Population(load_scenario("headline").model_copy(update={"listings": 3})).open("train", 2)
+    with pytest.raises(ValueError, match=r"listings\(=3\) must be 8"):
+        own.init(plans_for(few), 2)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Twin:
     def act(self, observation: Any, base: Floats) -> Floats:
         with torch.inference_mode():
             seen = torch.from_numpy(np.asarray(observation, dtype=np.float64))
-            action, self.trace = self.module(seen, torch.from_numpy(np.array(base)), self.trace)
+            action, self.trace = self.module(seen, torch.from_numpy(np.array(base)), (), self.trace)
         return action.numpy()
 
 
@@ -71,8 +71,9 @@ def test_it_acts_as_the_compiled_policy_on_any_observation(seed: int, shape: Sha
         np.testing.assert_allclose(twin.act(observation, base.action), action, rtol=0.0, atol=1e-7)
 
 
-@pytest.mark.parametrize("listings", [4, 8])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "listings"), [*((shape, k) for shape in SHAPES for k in (4, 8)), (Shape(apart=4), 4)], ids=str
+)
 def test_it_acts_as_the_compiled_policy_over_an_episode(shape: Shape, listings: int) -> None:
     scenario = load_scenario("headline").model_copy(update={"listings": listings})
     stores = Population(scenario).open("train", 3)
@@ -99,10 +100,10 @@ def test_every_input_is_the_compiled_one(half_lives: tuple[float, ...]) -> None:
     for _ in range(3):
         observation = rng.uniform(low, high, (n, len(low))).astype(np.float32)
         base = rng.uniform(-1.0, 1.0, (n, action_size(listings)))
-        shop, items = stacked_inputs(shape, observation, base, trace, standard, 5.0)
+        shop, items = stacked_inputs(shape, observation, base, np.zeros((n, 0)), trace, standard, 5.0)
         seen = torch.from_numpy(observation.astype(np.float64))
-        on_torch, of_items, twin.trace = twin.module.inputs(seen, torch.from_numpy(base), twin.trace)
-    names = input_names(shape, listings)
+        on_torch, of_items, twin.trace = twin.module.inputs(seen, torch.from_numpy(base), (), twin.trace)
+    names = input_names(actor.base, shape, listings)
     assert len(set(names)) == len(names) == shape.shop + listings * shape.item
     assert names[Shop.LATE] == "late"
     assert names[shape.shop + shape.item + Item.WORTH] == "listing_1.worth"

@@ -133,7 +133,7 @@ def test_what_was_learned_is_ranked_elsewhere(lessons: list[Path], monkeypatch: 
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["study=everything"], ["study", "'everything'", "learned, ablation"]),
+        (["study=everything"], ["study", "'everything'", "learned, ablation, ceiling"]),
         (["executors=[open_loop,pid]"], ["executors", "learned one"]),
         (["executors=[open_loop,pupil]"], ["executors", "controller"]),
         (["planners=[default,rule]"], ["planners", "one"]),
