@@ -30,10 +30,9 @@ from merchantgym.envs.perception import Perception
 from merchantgym.envs.plan import PlanArrays
 from merchantgym.envs.rollout import subset
 
-from .graph import law_of, sees_beliefs, start_memory, write_graph
+from .graph import input_names_of, law_of, sees_beliefs, start_memory, write_graph
 from .memory_start import Start, read_start, starts_of
 from .onnx_actor import OnnxActor
-from .residual import ResidualActor
 
 BUNDLE_VERSION = "2"
 _FILES = ("policy.onnx", "policy.json", "parity.json")
@@ -64,7 +63,8 @@ def export_bundle(
     """Write a bundle, whole or not at all, after comparing it with the original on runs of `stores`.
 
     Args:
-        actor: a controller whose law runs on torch (`respond`), alone or under a `ResidualActor`.
+        actor: a controller whose law runs on torch (`respond`), alone or under a `ResidualActor` or an
+            `EvolvedActor`.
         folder: of the bundle; one that is there is replaced.
         stores, plans: for the runs of the comparison.
         seed: of what happens in them.
@@ -201,7 +201,7 @@ def _describe(
         "feature_high": _plain(high),
         "actions": list(action_names(listings)),
         "action_unit": "log scale around the plan: 1 multiplies a bid by 4, or takes 20 % off every price; in [-1, 1]",
-        "inputs": list(actor.sight.layout.names(listings)) if isinstance(actor, ResidualActor) else [],
+        "inputs": input_names_of(actor, listings),
         "beliefs": _beliefs() if sees_beliefs(actor) else None,
         "memory": [start.described for start in memory],
         "scenario": scenario,

@@ -1,4 +1,4 @@
-"""Executors as ONNX graphs: a controller's law alone, or under a network that corrects it."""
+"""Executors as ONNX graphs: a controller's law alone, or under a network or an evolved policy that corrects it."""
 
 import logging
 import warnings
@@ -15,6 +15,8 @@ from merchantgym.envs.beliefs import feature_names as belief_names
 from merchantgym.envs.observation import bounds
 from merchantgym.envs.plan import PlanArrays
 
+from .evolution.policy import EvolvedActor
+from .evolution.portable import PortablePolicy, begin_trace, input_names
 from .memory_start import Start
 from .residual import ResidualActor, advance, begin, corrected
 from .sight import rows
@@ -33,7 +35,7 @@ class PortableLaw(Protocol):
 
 def law_of(actor: Actor) -> Actor:
     """The controller within. Raises: ValueError: it does not run on torch."""
-    law = actor.base if isinstance(actor, ResidualActor) else actor
+    law = actor.base if isinstance(actor, ResidualActor | EvolvedActor) else actor
     if not isinstance(law, PortableLaw):
         raise ValueError(f"controller {law.name!r} has no law for torch (respond), so it cannot be exported")
     return cast(Actor, law)
@@ -45,18 +47,28 @@ def sees_beliefs(actor: Actor) -> bool:
 
 
 def start_memory(actor: Actor, plans: PlanArrays, n: int) -> Memory:
-    """(*law's, *network's) memory at the start of n plans: what the graph remembers, which is all but perception's."""
+    """(*law's, *correction's) memory at the start of n plans: what the graph remembers: all but perception's."""
     own = law_of(actor).init(plans, n)
+    if isinstance(actor, EvolvedActor):
+        return *own, *begin_trace(actor.shape, n, plans.bid.shape[1])
     state = begin(actor.correction, n, plans.bid.shape[1]) if isinstance(actor, ResidualActor) else ()
     return *own, *(part.double().numpy() for part in state)
+
+
+def input_names_of(actor: Actor, listings: int) -> list[str]:
+    """Names of the numbers that a correction looks at; a controller alone has none."""
+    if isinstance(actor, EvolvedActor):
+        return input_names(actor.base, actor.shape, listings)
+    return list(actor.sight.layout.names(listings)) if isinstance(actor, ResidualActor) else []
 
 
 def write_graph(actor: Actor, listings: int, memory: Sequence[Start], path: Path) -> None:
     """Write the graph of an actor for stores of so many listings, to be run on any number of them.
 
     Inputs: `observation`, `beliefs` where it sees them, `memory_0` and so on; outputs: `action`, `next_memory_0` ...
+    Raises: ValueError: an input of an evolved policy has no formula for the graph.
     """
-    module = (_Corrected(actor) if isinstance(actor, ResidualActor) else _Alone(law_of(actor))).eval()
+    module = _module(actor).eval()
     low, high = bounds(listings)
     inputs = {"observation": torch.from_numpy(np.stack([low, high])).mean(dim=0, keepdim=True).repeat(2, 1)}
     if sees_beliefs(actor):
@@ -64,6 +76,7 @@ def write_graph(actor: Actor, listings: int, memory: Sequence[Start], path: Path
     for i, start in enumerate(memory):
         inputs[f"memory_{i}"] = torch.full((2, *start.lengths(listings)), 0.5, dtype=torch.float64)
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    further = tuple({0: batch} for _ in range(len(inputs) - 1))  # of `forward`'s variable arguments
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)  # it warns of libraries that are not needed here
@@ -79,12 +92,18 @@ def write_graph(actor: Actor, listings: int, memory: Sequence[Start], path: Path
                 optimize=False,  # onnxruntime does it when it opens the graph, in a fraction of the time
                 input_names=list(inputs),
                 output_names=["action", *(f"next_memory_{i}" for i in range(len(memory)))],
-                dynamic_shapes=({0: batch}, tuple({0: batch} for _ in range(len(inputs) - 1))),
+                dynamic_shapes=({0: batch}, *([further] if further else [])),
             )
     finally:
         exporter.setLevel(level)
     assert program is not None
     program.save(str(path))
+
+
+def _module(actor: Actor) -> nn.Module:
+    if isinstance(actor, EvolvedActor):
+        return _Evolved(actor)
+    return _Corrected(actor) if isinstance(actor, ResidualActor) else _Alone(law_of(actor))
 
 
 class _Alone(nn.Module):
@@ -124,3 +143,19 @@ class _Corrected(nn.Module):
         correction, state = advance(self.correction, torch.cat(seen, dim=1), state)
         action = corrected(base, correction.double(), self.scale, torch)
         return action, *(part.clone() for part in own), *(part.double() for part in state)
+
+
+class _Evolved(nn.Module):
+    """Base law and evolved policy, whose trace comes last in the memory."""
+
+    def __init__(self, actor: EvolvedActor) -> None:
+        super().__init__()
+        self.law: Any = law_of(actor)
+        self.policy = PortablePolicy(actor)
+
+    def forward(self, observation: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
+        seen, split = observation.double(), len(memory) - self.policy.remembered
+        base, own = self.law.respond(seen, memory[:split], torch)
+        thought = cast(Insightful, self.law).insight(own, torch) if any(self.policy.insight) else ()
+        action, trace = self.policy(seen, base, thought, memory[split:])
+        return action, *(part.clone() for part in own), *trace

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .inputs import Inputs
-from .settings import check_numbers, check_whole
+from .settings import check_numbers, check_whole, searched
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,14 @@ class SacSettings:
     critic_first: int = 12  # updates in which only the critic learns
     replay: int = 32_768  # corrections remembered
     batch: int = 1024
-    learning_rate: float = 1e-3  # falls linearly to a fiftieth
-    actor_rate: float = 0.1  # share of the learning rate that is the actor's
+    learning_rate: float = searched(1e-3, 1e-4, 5e-3, log=True)  # falls linearly to a fiftieth
+    actor_rate: float = searched(0.1, 0.01, 1.0, log=True)  # share of the learning rate that is the actor's
     gamma: float = 0.999  # discount per correction
     tau: float = 0.01  # share of the critic that its target takes over in a step
-    exploration: float = 0.5  # [corrections] spread of actions at whose entropy the temperature holds the policy
-    temperature: float = 0.01  # weight of entropy at the start
-    scale: float = 0.25  # largest correction of an action
+    # [corrections] spread of actions at whose entropy the temperature holds the policy
+    exploration: float = searched(0.5, 0.05, 1.0, log=True)
+    temperature: float = searched(0.01, 1e-3, 0.1, log=True)  # weight of entropy at the start
+    scale: float = searched(0.25, 0.05, 1.0, log=True)  # largest correction of an action
     width: int = 48  # of every hidden layer
     evaluations: int = 8  # validations, and checkpoints
 

@@ -9,11 +9,13 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
+
+from .file_lock import held
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -60,13 +62,15 @@ def checked(uri: str) -> str:
 
 
 def client_of(uri: str) -> "MlflowClient":
-    """A client of the store, whose sqlite file is made where there is none (3 s)."""
+    """A client of the store, whose sqlite file is made where there is none (3 s).
+
+    MLflow makes and migrates tables without a lock: two processes that open one new file at once would fail.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.tracking import MlflowClient
 
-    if uri.startswith(SQLITE):
-        Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    with calm(FIRST_CALL):
+    alone = held(Path(uri.removeprefix(SQLITE)), wait=True) if uri.startswith(SQLITE) else nullcontext()
+    with alone, calm(FIRST_CALL):
         return MlflowClient(tracking_uri=uri)
 
 
@@ -87,6 +91,8 @@ def opened(uri: str, experiment: str) -> Store:
         if status >= 500 and not uri.startswith(SQLITE):
             raise AwayError(reason(error)) from error
         raise ValueError(f"tracking.uri(={public(uri)}) cannot be used: {reason(error)}") from error
+    except OSError as error:  # of the folder of a sqlite file
+        raise ValueError(f"tracking.uri(={public(uri)}) cannot be used: {error}") from error
 
 
 def log(

@@ -1,9 +1,8 @@
 """Search the gains of controllers, or the settings of learners: the same number of whole trials for each."""
 
-import fcntl
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from optuna.study import Study
 
+from .file_lock import held
 from .setting import Setting, open_tracker, progress_bars, read_setting
 from .tracking import Tracker
 from .tuning import Tuning, read_tuning
@@ -98,11 +98,10 @@ def _alone_with(storage: Path) -> Iterator[None]:
 
     Raises: ValueError: another command works on it.
     """
-    storage.parent.mkdir(parents=True, exist_ok=True)
-    with storage.with_name(f"{storage.name}.lock").open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            stack.enter_context(held(storage, wait=False))
+        except BlockingIOError:
             raise ValueError(
                 f"storage(={str(storage)!r}) is in use by another tune: wait for it, or name another"
             ) from None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..settings import check_choice, check_numbers, check_whole
+from ..settings import check_choice, check_numbers, check_whole, searched
 from .directions import CHOICES, HEADS
 
 METHODS = ("cma", "openai", "pairs")
@@ -19,10 +19,13 @@ class EvolutionSettings:
     generations: int = 48
     popsize: int = 24  # candidates of a generation; even for openai: half of them are mirrored; not for pairs
     stores: int = 64  # that every candidate of a generation runs; pairs: each for a pair of its own
-    sigma: float = 0.04  # step of a candidate's weights from the mean, at the start or (openai) throughout
+    # step of a candidate's weights from the mean, at the start or (openai) throughout
+    sigma: float = searched(0.04, 0.005, 0.2, log=True)
     diagonal: bool = False  # cma learns variances only, no covariances
-    learning_rate: float = 0.02  # of openai's Adam, or share of Newton's step (pairs); falls linearly to a tenth
-    momentum: float = 0.8  # of pairs: share of the mean of slopes kept from one generation to the next
+    # of openai's Adam, or share of Newton's step (pairs); falls linearly to a tenth
+    learning_rate: float = searched(0.02, 0.005, 0.5, log=True)
+    # of pairs: share of the mean of slopes kept from one generation to the next
+    momentum: float = searched(0.8, 0.0, 0.95)
     weight_decay: float = 0.0  # of openai: pull of the weights towards the base, per unit of learning rate
     winsorise: float = 0.0  # share of the extreme differences of return that is cut off at either end
     average: float = 3.0  # [generations] half-life of the mean of means that is validated; 0: the mean as it stands

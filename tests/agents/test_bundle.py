@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from merchantgym.agents.bundle import Parity, export_bundle, load_bundle
+from merchantgym.agents.bundle import Parity, check_parity, export_bundle, load_bundle
+from merchantgym.agents.evolution import portable
+from merchantgym.agents.evolution.features import Item
+from merchantgym.agents.evolution.policy import EvolvedActor, Shape
 from merchantgym.agents.inputs import Inputs, layout_of
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.agents.policy import Correction
@@ -24,12 +27,26 @@ from merchantgym.envs.scenario import load_scenario
 from .networks import Remembering, frozen
 
 World = tuple[OpenStores, PlanArrays]
+_MIND = tuple(len(names) for names in make_controller("mpc").insight_names)
+
+
+def opened(listings: int) -> World:
+    """Stores of the headline with so many listings, and their plans."""
+    scenario = load_scenario("headline").model_copy(update={"listings": listings})
+    stores = Population(scenario).open("validation", 6)
+    return stores, pack_plans([planner_by_name("rule").plan(office) for office in stores.offices], stores.listing_ids)
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    opened = Population(load_scenario("headline")).open("validation", 6)
-    return opened, pack_plans([planner_by_name("rule").plan(office) for office in opened.offices], opened.listing_ids)
+    return opened(8)
+
+
+def evolved(base: Actor, shape: Shape) -> EvolvedActor:
+    """A policy that corrects a good deal."""
+    rng = np.random.default_rng(6)
+    standard = np.stack([rng.normal(size=shape.shop + shape.item), rng.uniform(0.2, 2.0, shape.shop + shape.item)])
+    return EvolvedActor(base, shape, rng.normal(0.0, 0.05, shape.weights), standard, 0.7)
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +185,44 @@ def test_a_network_that_remembers_is_exported(world: World, tmp_path: Path) -> N
     assert description["memory"] == [{"value": 0.0, "shape": [3]}, {"value": 0.25, "shape": ["listings", 2]}]
 
 
-def test_a_controller_alone_is_exported(world: World, tmp_path: Path) -> None:
-    acts_alike(make_controller("pid"), tmp_path / "bundle", world)
+@pytest.mark.parametrize("name", ["pid", "open_loop"])
+def test_a_controller_alone_is_exported_with_memory_or_without(name: str, world: World, tmp_path: Path) -> None:
+    acts_alike(make_controller(name), tmp_path / "bundle", world)
+
+
+@pytest.mark.parametrize(
+    ("base", "shape", "listings", "memory"),
+    [
+        ("open_loop", Shape((), 3), 8, []),
+        ("value_pid", Shape((24.0,), 0), 8, [[], [1, 3], [1, 3, "listings"]]),
+        ("mpc", Shape((6.0, 48.0), 3, _MIND, 4), 4, [[], [2, 3], [2, 3, "listings"]]),
+    ],
+)
+def test_an_evolved_policy_is_exported(
+    base: str, shape: Shape, listings: int, memory: list[Any], tmp_path: Path
+) -> None:
+    world = opened(listings)
+    actor = evolved(make_controller(base), shape)
+    export(actor, tmp_path / "bundle", world, tolerance=1e-6)
+    whole = check_parity(actor, load_bundle(tmp_path / "bundle"), *world, seed=9, observations=6 * 336)
+    assert whole.largest < 1e-6, "over whole episodes"
+    description = json.loads((tmp_path / "bundle" / "policy.json").read_text())
+    assert (description["base"], description["kind"]) == (base, "learned")
+    assert {"demand_surprise", "listing_3.worth_early"} <= set(description["inputs"])
+    assert len(description["inputs"]) == shape.shop + listings * shape.item
+    assert [part["shape"] for part in description["memory"]][-3:] == memory
+
+
+def test_an_input_that_the_graph_does_not_know_is_refused(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = portable.item_formulas
+    monkeypatch.setattr(
+        portable, "item_formulas", lambda *seen: {k: v for k, v in known(*seen).items() if k is not Item.SOLD}
+    )
+    with pytest.raises(ValueError, match=r"input Item.SOLD has no formula on torch"):
+        export(evolved(make_controller("open_loop"), Shape()), tmp_path / "bundle", world)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["throttle", "guard:mpc"])

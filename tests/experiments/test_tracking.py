@@ -198,7 +198,7 @@ def test_a_comparison_in_a_file(
     assert capfd.readouterr() == ("", "")
     check("sqlite:///outputs/mlflow.db")
     assert {path.name for path in Path().iterdir()} == {"outputs"}
-    assert {path.name for path in Path("outputs").iterdir()} == {"mlflow.db", "mlartifacts", "run-1"}
+    assert {path.name for path in Path("outputs").iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlartifacts", "run-1"}
 
 
 def test_a_second_comparison_joins_the_experiment(database: Path, folder: Path) -> None:
@@ -221,6 +221,37 @@ def test_twelve_children_take_a_few_seconds(database: Path, folder: Path) -> Non
                     run.curves(steps, {f"train/{i}": steps for i in range(10)})
                 run.artifact(folder / "comparison.json")
     assert time.process_time() - start < 8  # about 2; MLflow needs 0.25 ms a number
+
+
+def test_processes_that_begin_together_make_one_database(tmp_path: Path) -> None:
+    """MLflow makes its tables without a lock."""
+    code = """
+import pathlib, sys
+import mlflow.tracking
+from merchantgym.experiments.tracking import Tracker
+print("ready", flush=True)
+sys.stdin.readline()
+with Tracker("sqlite:///outputs/mlflow.db", "study", "run-1", pathlib.Path("outputs"), {}, "abc123"):
+    pass
+"""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, text=True, **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    _, parents, _ = runs_in(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}")
+    assert len(parents) == 2
+
+
+def test_a_folder_that_cannot_be_made_is_named(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"tracking.uri\(=sqlite:///.*\) cannot be used: .*comparison.json"):
+        tracker(f"sqlite:///{folder / 'comparison.json' / 'mlflow.db'}", folder).__enter__()
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError, "FAILED"), (KeyboardInterrupt, "KILLED")])

@@ -161,3 +161,25 @@ def test_bad_input_is_named_before_any_work(
         assert part in message
     assert not lessons
     assert not Path("outputs").exists()
+
+
+FEW: dict[str, tuple[str, ...]] = {
+    "evolution": ("generations: 2", "stores: 2", "evaluations: 1"),
+    "evolution_plan": ("generations: 2", "stores: 2", "evaluations: 1"),
+    "sac": ("steps: 1536", "slots: 8", "decisions: 4", "critic_first: 1", "batch: 16", "evaluations: 1"),
+}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_trials_of_a_learner_are_short_and_search_its_settings(name: str, lessons: list[Path]) -> None:
+    usual = yaml.safe_load((CONF / f"agent/{name}.yaml").read_text())
+    short = yaml.safe_load((CONF / "tune.yaml").read_text())["short"][name]
+    assert {key for key, value in short.items() if usual[key] != value}, "a trial is a whole training"
+    settings_from_mapping(LEARNERS[name].settings, usual | short)
+    words = [word for word in SMALL if word not in ("executors=[pupil]", CONFIGURED)]
+    words += [f"executors=[{name}]", "trials=1", "finalists=1", f"++short.{name}={{{', '.join(FEW[name])}}}"]
+    words += [f"agents.{name}.{setting}=4" for setting in ("pilot", "popsize") if setting in usual]
+    assert cli.main(["tune", *words]) == 0
+    (found,) = json.loads(Path("outputs/mine/tuning.json").read_text())["controllers"]
+    assert set(found["gains"]) == set(searched_settings(LEARNERS[name].settings)) >= {"learning_rate"}
+    assert found["whole_trials"] == 1
