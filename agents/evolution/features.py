@@ -16,8 +16,8 @@ from merchantgym.envs.market.compiled import formula, stage
 from merchantgym.envs.market.numeric import exponential, logarithm
 from merchantgym.envs.observation import N_GLOBAL, N_LISTING, Global, PerListing
 
-_LAST_PARTS = 7.0  # the plan's last seventh is late
-_PRIOR_CLICKS = 100.0  # with so many clicks at the shop's own rate a listing's conversion is shrunk
+LAST_PARTS = 7.0  # the plan's last seventh is late
+PRIOR_CLICKS = 100.0  # with so many clicks at the shop's own rate a listing's conversion is shrunk
 
 
 class Shop(Field):
@@ -184,7 +184,7 @@ def _write_shop(observation: Any, base: Any, shop: Any) -> None:
     time_left = np.float64(observation[Global.TIME_LEFT])
     shop[Shop.TIME_LEFT] = time_left
     shop[Shop.TIME_LEFT_SQUARED] = time_left * time_left
-    shop[Shop.LATE] = max(1.0 - _LAST_PARTS * time_left, 0.0)
+    shop[Shop.LATE] = max(1.0 - LAST_PARTS * time_left, 0.0)
     shop[Shop.TRAFFIC_NEXT] = observation[Global.TRAFFIC_NEXT]
     shop[Shop.PROFIT] = observation[Global.PROFIT]
     shop[Shop.SPEND_RATE] = observation[Global.SPEND_RATE]
@@ -207,7 +207,7 @@ def _write_items(observation: Any, base: Any, items: Any) -> None:
     shop_conversion = np.float64(observation[Global.STORE_CONVERSION])
     time_left = np.float64(observation[Global.TIME_LEFT])
     gap = np.float64(observation[Global.PACING_GAP])
-    prior = _PRIOR_CLICKS * exponential(shop_conversion)
+    prior = PRIOR_CLICKS * exponential(shop_conversion)
     for k in range(items.shape[1]):
         seen = observation[N_GLOBAL + k * N_LISTING : N_GLOBAL + (k + 1) * N_LISTING]
         items[Item.CONVERSION, k] = seen[PerListing.ORDERS]
@@ -240,7 +240,7 @@ def _write_items(observation: Any, base: Any, items: Any) -> None:
         items[Item.CAP_LEFT, k] = seen[PerListing.CAP_LEFT]
     for k in range(items.shape[1]):  # counts from their logarithms, and back: rows of numbers, for vector instructions
         orders = exponential(items[Item.CONVERSION, k]) - 1.0 + prior
-        clicks = exponential(items[Item.WORTH, k]) - 1.0 + _PRIOR_CLICKS
+        clicks = exponential(items[Item.WORTH, k]) - 1.0 + PRIOR_CLICKS
         items[Item.CONVERSION, k] = logarithm(orders / clicks) - shop_conversion
         items[Item.LOW_STOCK, k] = exponential(-items[Item.LOW_STOCK, k])
         worth = items[Item.WORTH_EARLY, k] + shop_conversion + items[Item.CONVERSION, k] - items[Item.PLAN_BID, k]

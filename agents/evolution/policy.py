@@ -27,7 +27,7 @@ from merchantgym.envs.task import PAUSED
 from ..sight import rows as side_by_side
 from .features import LIMIT, item_inputs, shop_inputs, trace_width, write_inputs
 
-_HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
+SHOP_HEADS = N_CHANNELS + 1  # outputs about the shop: channels, discount
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Shape:
     @property
     def weights(self) -> int:
         """Number of weights: W (3, G), w (apart or 1, L), then of every hidden unit A (L,), B (G,), V (3,) and v."""
-        return _HEADS * self.shop + self.own + self.hidden * (self.inputs + _HEADS + 1)
+        return SHOP_HEADS * self.shop + self.own + self.hidden * (self.inputs + SHOP_HEADS + 1)
 
     @cached_property
     def keep(self) -> FloatArray:
@@ -82,16 +82,16 @@ class Shape:
     def start(self, rng: Generator) -> FloatArray:
         """Weights of a policy that is its base: zeros, but for what the hidden units look at."""
         weights = np.zeros(self.weights)
-        rows = weights[_HEADS * self.shop + self.own :].reshape(self.hidden, self.inputs + _HEADS + 1)
+        rows = weights[SHOP_HEADS * self.shop + self.own :].reshape(self.hidden, self.inputs + SHOP_HEADS + 1)
         rows[:, : self.inputs] = rng.normal(0.0, self.inputs**-0.5, (self.hidden, self.inputs))
         return weights
 
     def live(self, standard: FloatArray) -> NDArray[np.intp]:
         """Places of the weights whose input varies at all; the others are not worth a search."""
         shop, item = np.split(standard[1] > 0.0, [self.shop])
-        unit = np.concatenate((item, shop, np.ones(_HEADS + 1, dtype=np.bool_)))
+        unit = np.concatenate((item, shop, np.ones(SHOP_HEADS + 1, dtype=np.bool_)))
         own = np.tile(item, max(self.apart, 1))
-        return np.flatnonzero(np.concatenate((np.tile(shop, _HEADS), own, np.tile(unit, self.hidden))))
+        return np.flatnonzero(np.concatenate((np.tile(shop, SHOP_HEADS), own, np.tile(unit, self.hidden))))
 
     def room(self, listings: int) -> int:
         """Numbers that a decision about one store needs as scratch."""
@@ -116,17 +116,17 @@ def decide(
 
     Args: weights: (Shape.weights,). form: `Shape.form`. scratch: (Shape.room,). Others: see `features.write_inputs`.
     """
-    listings = base.shape[0] - _HEADS
+    listings = base.shape[0] - SHOP_HEADS
     inputs, rows, hidden, apart = form
     shop = scratch[:inputs]
     items = scratch[inputs : inputs + rows * listings].reshape(rows, listings)
     unit = scratch[inputs + rows * listings :]
     write_inputs(observation, base, thought, trace, keep, standard, LIMIT, shop, items)
-    for j in range(_HEADS):
+    for j in range(SHOP_HEADS):
         action[_place(j, listings)] = _dot(weights[j * inputs : (j + 1) * inputs], shop)
     own = action[N_CHANNELS : N_CHANNELS + listings]
     own[:] = 0.0
-    at = _HEADS * inputs
+    at = SHOP_HEADS * inputs
     if apart > 0:
         for k in range(listings):
             own[k] = _dot(weights[at : at + rows], items[:, k])
@@ -141,11 +141,11 @@ def decide(
         mean = 0.0
         for k in range(listings):
             unit[k] = np.tanh(unit[k])
-            own[k] += weights[at + _HEADS] * unit[k]
+            own[k] += weights[at + SHOP_HEADS] * unit[k]
             mean += unit[k]
-        for j in range(_HEADS):
+        for j in range(SHOP_HEADS):
             action[_place(j, listings)] += weights[at + j] * mean / listings
-        at += _HEADS + 1
+        at += SHOP_HEADS + 1
     for j in range(action.shape[0]):
         action[j] = min(max(base[j] + scale * action[j], -1.0), 1.0)
     for k in range(listings):

@@ -16,8 +16,8 @@ from merchantgym.envs.engines.layout import N_CHANNELS, Field
 from merchantgym.envs.observation import Global, ObservationView, PerListing, observation_size
 from merchantgym.envs.task import PAUSED
 
-from .features import _LAST_PARTS, _PRIOR_CLICKS, ITEM_SIGNALS, LIMIT, N_SIGNALS, SHOP_SIGNALS, Item, Shop
-from .policy import _HEADS, EvolvedActor, Shape
+from .features import ITEM_SIGNALS, LAST_PARTS, LIMIT, N_SIGNALS, PRIOR_CLICKS, SHOP_SIGNALS, Item, Shop
+from .policy import SHOP_HEADS, EvolvedActor, Shape
 
 _Input = TypeVar("_Input", bound=Field)
 Trace = tuple[Tensor, ...]
@@ -43,8 +43,8 @@ def item_formulas(view: ObservationView, base: Tensor) -> dict[Item, Tensor]:
     """Inputs about listings, each (n, K), before the surprises; see `features.Item`."""
     left, gap, usual = (view[of][:, None] for of in (Global.TIME_LEFT, Global.PACING_GAP, Global.STORE_CONVERSION))
     own = base[:, N_CHANNELS:-1]
-    orders = torch.expm1(view[PerListing.ORDERS]) + _PRIOR_CLICKS * torch.exp(usual)
-    clicks = torch.expm1(view[PerListing.MATURED_CLICKS]) + _PRIOR_CLICKS
+    orders = torch.expm1(view[PerListing.ORDERS]) + PRIOR_CLICKS * torch.exp(usual)
+    clicks = torch.expm1(view[PerListing.MATURED_CLICKS]) + PRIOR_CLICKS
     rate = torch.log(orders / clicks)
     worth = view[PerListing.ORDER_VALUE] + rate - view[PerListing.PLAN_BID]
     return {each: view[PerListing[each.name]] for each in _ITEM_SIGHTS} | {
@@ -69,7 +69,7 @@ def shop_formulas(view: ObservationView, base: Tensor, items: Mapping[Item, Tens
     return {each: view[Global[each.name]] for each in _SHOP_SIGHTS} | {
         Shop.ONE: torch.ones_like(left),
         Shop.TIME_LEFT_SQUARED: left * left,
-        Shop.LATE: torch.clip(1.0 - _LAST_PARTS * left, 0.0, None),
+        Shop.LATE: torch.clip(1.0 - LAST_PARTS * left, 0.0, None),
         Shop.WORTH: (active * items[Item.WORTH]).sum(dim=1) / advertised,
         Shop.UNIT_MARGIN: (active * items[Item.UNIT_MARGIN]).sum(dim=1) / advertised,
         Shop.LOW_STOCK: items[Item.LOW_STOCK].mean(dim=1),
@@ -130,17 +130,17 @@ class PortablePolicy(nn.Module):
         shape = actor.shape
         self.shop, self.item, self.traces, self.insight = shape.shop, shape.item, shape.traces, shape.insight
         # a number that is no buffer would be of 32 bits in the graph
-        heads, own, hidden = np.split(actor.weights, [_HEADS * shape.shop, _HEADS * shape.shop + shape.own])
+        heads, own, hidden = np.split(actor.weights, [SHOP_HEADS * shape.shop, SHOP_HEADS * shape.shop + shape.own])
         mean, inverse = actor.standard
         arrays = {"scale": np.float64(actor.scale), "keep": shape.keep, "mean": mean, "inverse": inverse}
         arrays["own"] = own.reshape(-1, shape.item)  # of every listing, or one for all
-        arrays["heads"] = heads.reshape(_HEADS, shape.shop)
-        arrays["hidden"] = hidden.reshape(shape.hidden, shape.item + shape.shop + _HEADS + 1)
+        arrays["heads"] = heads.reshape(SHOP_HEADS, shape.shop)
+        arrays["hidden"] = hidden.reshape(shape.hidden, shape.item + shape.shop + SHOP_HEADS + 1)
         for name, array in arrays.items():
             self.register_buffer(name, torch.from_numpy(np.array(array)))
         trace = tuple(torch.from_numpy(part) for part in begin_trace(shape, 1, 1))
         thought = torch.zeros((1, shape.insight[0])), torch.zeros((1, 1, shape.insight[1]))
-        self.inputs(torch.zeros((1, observation_size(1))), torch.zeros((1, _HEADS + 1)), thought, trace)
+        self.inputs(torch.zeros((1, observation_size(1))), torch.zeros((1, SHOP_HEADS + 1)), thought, trace)
 
     @property
     def remembered(self) -> int:
@@ -157,7 +157,7 @@ class PortablePolicy(nn.Module):
         shop, items, trace = self.inputs(observation, base, thought, trace)
         whole, own = shop @ self.heads.T, (items * self.own.T).sum(dim=1)
         if len(self.hidden):
-            by_item, by_shop, to_shop, to_item = torch.split(self.hidden, [self.item, self.shop, _HEADS, 1], dim=1)
+            by_item, by_shop, to_shop, to_item = torch.split(self.hidden, [self.item, self.shop, SHOP_HEADS, 1], dim=1)
             unit = torch.tanh(by_item @ items + (shop @ by_shop.T)[:, :, None])
             whole = whole + unit.mean(dim=2) @ to_shop
             own = own + to_item[:, 0] @ unit
