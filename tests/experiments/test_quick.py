@@ -46,7 +46,14 @@ def test_every_learner_has_a_short_training_in_train_as_in_compare(name: str) ->
 def test_other_experiments_and_none_leave_settings_alone() -> None:
     for words in ((), ("experiment=learned",)):
         assert composed("train", "agent=evolution", *words).config["agent"] == usual("evolution")
-        assert composed("compare", *words).config["agents"] == {name: usual(name) for name in LEARNERS}
+    assert composed("compare", "experiment=learned").config["agents"] == {name: usual(name) for name in LEARNERS}
+
+
+def test_the_main_job_shortens_the_longest_training_alone() -> None:
+    agents = composed("compare").config["agents"]
+    assert [name for name in LEARNERS if agents[name] != usual(name)] == ["evolution"]
+    assert agents["evolution"]["generations"] < usual("evolution")["generations"]
+    assert read_settings(composed("compare"), "evolution", agents["evolution"])
 
 
 def test_the_command_line_has_the_last_word() -> None:
