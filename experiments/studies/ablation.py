@@ -4,16 +4,15 @@
 best controller on the same test stores. What is finished is kept, arm by arm and checkpoint by checkpoint.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 from rich.progress import Progress
 
 from ..comparison import Comparison
 from ..learning import Training, learned_of, train_all
-from ..markdown import note_of
 from ..parts import Parts
 from ..provenance import command
 from ..scenario_scores import PARTS, score_scenario
@@ -22,10 +21,10 @@ from ..statistics import Interval, paired_difference
 from ..statistics_families import holm, sign_flip_p
 from ..table import ArmResult
 from ..tracking import Tracker
-from ..whole_file import write_whole
 from .ablation_report import Ablation, draw, headline, markdown
 from .gains import Gain, best_controller, gains_over
 from .learned import check
+from .pages import write_figures, write_page
 from .variants import Variant, read_variants
 
 PAGE = "ablation"
@@ -132,12 +131,10 @@ def _write(setting: Setting, comparison: Comparison, study: Ablation) -> None:
         for gain, cost, about in zip(study.gains, study.costs, study.abouts, strict=True)
     ]
     kept = {"command": command(), "learner": study.learner, "variants": variants}
-    write_whole(json.dumps(kept, indent=2, allow_nan=False) + "\n", setting.output / f"{PAGE}.json")
+    write_figures(kept, setting.output, PAGE)
     for place in (setting.output, comparison.folder):
         if place is not None:
-            draw(study, place / f"{PAGE}.png")
-            page = place / f"{PAGE}.md"
-            write_whole(markdown(study, f"{PAGE}.png", command(), note_of(page)), page)
+            write_page(place, PAGE, partial(draw, study), partial(markdown, study, f"{PAGE}.png", command()))
 
 
 def _log(tracker: Tracker, setting: Setting, study: Ablation) -> None:

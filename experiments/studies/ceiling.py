@@ -4,7 +4,6 @@
 fresh chance. What is finished is kept, batch by batch of stores.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -18,18 +17,17 @@ from rich.progress import Progress
 from merchantgym.envs.engines.layout import FloatArray
 
 from ..comparison import Comparison
-from ..markdown import note_of
 from ..provenance import command
 from ..setting import Setting, open_tracker, progress_bars
 from ..side_by_side import side_by_side
 from ..statistics import Interval, mean_interval
 from ..tracking import Tracker
-from ..whole_file import write_whole
 from .ceiling_plots import draw_ceiling
 from .ceiling_report import Ceiling, Moved, Point, headline, markdown
 from .ceiling_runs import CeilingWork, shared_constants
 from .ceiling_settings import CeilingSettings, read_settings
 from .constants import LISTINGS
+from .pages import write_figures, write_page, write_stores
 
 PAGE = "ceiling"
 """Name of the page and of its picture."""
@@ -163,15 +161,11 @@ def _write(setting: Setting, comparison: Comparison, study: Ceiling, stores: pd.
         "curve": [asdict(point) for point in study.curve],
         "constants": [asdict(one) for one in study.moved],
     }
-    write_whole(json.dumps(kept, indent=2, allow_nan=False) + "\n", setting.output / f"{PAGE}.json")
-    part = setting.output / "stores.part"
-    stores.to_parquet(part, index=False)
-    part.replace(setting.output / "stores.parquet")
+    write_figures(kept, setting.output, PAGE)
+    write_stores(stores, setting.output)
     for place in (setting.output, comparison.folder):
         if place is not None:
-            draw_ceiling(study, place / f"{PAGE}.png")
-            page = place / f"{PAGE}.md"
-            write_whole(markdown(study, f"{PAGE}.png", command(), note_of(page)), page)
+            write_page(place, PAGE, partial(draw_ceiling, study), partial(markdown, study, f"{PAGE}.png", command()))
 
 
 def _log(tracker: Tracker, setting: Setting, study: Ceiling) -> None:

@@ -1,11 +1,9 @@
 """The study of what learning gains: `merchantgym compare experiment=learned` makes the whole page from nothing."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
-import pandas as pd
 
 from ..comparison import Comparison
 from ..learning import Learned, learn
@@ -20,6 +18,7 @@ from .curves import LearningCurve, draw_curves
 from .gains import best_controller, gains_over
 from .learned_plots import draw_gains
 from .learned_report import LearnedStudy, headline, markdown
+from .pages import write_figures, write_stores
 
 PAGE = "learned"
 """Name of the page, and what its pictures' names begin with."""
@@ -105,8 +104,8 @@ def _write(setting: Setting, comparison: Comparison, study: LearnedStudy, scored
         "learned": [asdict(one) | {"mark": one.mark} for one in study.learned],
         "others": [asdict(one) | {"mark": one.mark} for one in study.others],
     }
-    write_whole(json.dumps(kept, indent=2, allow_nan=False) + "\n", folder / f"{PAGE}.json")
-    _write_stores(scored.stores, setting)
+    write_figures(kept, folder, PAGE)
+    write_stores(scored.stores, folder)
     for place in (folder, comparison.folder):
         if place is not None:
             place.mkdir(parents=True, exist_ok=True)
@@ -114,13 +113,6 @@ def _write(setting: Setting, comparison: Comparison, study: LearnedStudy, scored
             draw_curves(study.curves, study.baselines, place / PICTURES["curves"])
             page = place / f"{PAGE}.md"
             write_whole(markdown(study, PICTURES, command(), note_of(page)), page)
-
-
-def _write_stores(stores: pd.DataFrame, setting: Setting) -> None:
-    path = setting.output / "stores.parquet"
-    part = path.with_suffix(".part")
-    stores.to_parquet(part, index=False)
-    part.replace(path)
 
 
 def _log(tracker: Tracker, setting: Setting, study: LearnedStudy, learned: Mapping[str, Sequence[Learned]]) -> None:

@@ -22,16 +22,6 @@ QUIET = ("progress=false", "quiet=true", "threads=1")
 TWIN = ("reference=twin", "situations=[slack,plan_budget]", "stores=2", "scale=0.04", "wrong_engines=[]")
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["merchantgym"])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.delenv("MERCHANTGYM_TRACEBACK", raising=False)
-    return tmp_path
-
-
 def agree(*words: str) -> int:
     return cli.main(["agree", *QUIET, *words])
 

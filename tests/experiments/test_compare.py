@@ -29,16 +29,6 @@ ROW = {
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["merchantgym"])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.delenv("MERCHANTGYM_TRACEBACK", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
 def refusal(here: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run a verb that must be refused; returns the message, and checks that nothing was written."""
 

@@ -34,12 +34,8 @@ SMALL = (
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and a bound of 1,000 CNY more than open loop's profit."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["merchantgym"])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.delenv("MERCHANTGYM_TRACEBACK", raising=False)
 
     def stand_in(opened: Any, plans: Any, seed: int, *, threads: int, progress: Any) -> Bound:
         progress(1, 1)
@@ -47,7 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Bound(value, np.zeros((len(value), 1)), np.zeros((len(value), 1, 1)), {"all": value})
 
     monkeypatch.setattr(bound_marks, "upper_bound", stand_in)
-    return tmp_path
+    return here
 
 
 @pytest.fixture
