@@ -1,6 +1,5 @@
 """Actors with frozen gains: feedback controllers that correct a plan hour by hour."""
 
-from .admission import Admission, admit
 from .baselines import Constant, OpenLoop, RandomActions
 from .constrained import DualPacing, MinPacing, MultiPid
 from .feedback import PidPacing, ValuePid, Waterlevel
@@ -14,7 +13,6 @@ from .trim import Trim
 __all__ = [
     "CONTROLLERS",
     "GUARDED",
-    "Admission",
     "BreakerLaw",
     "Constant",
     "DayPurse",
@@ -36,7 +34,6 @@ __all__ = [
     "ValueLaw",
     "ValuePid",
     "Waterlevel",
-    "admit",
     "controller_gains",
     "make_controller",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .gains import RuleGains
 from .planner import Planner
 from .platform_default import PlatformDefaultPlanner
-from .rule import RulePlanner
+from .rules.gains import RuleGains
+from .rules.rule import RulePlanner
 
 PLANNERS: Mapping[str, Callable[[], Planner]] = {"default": PlatformDefaultPlanner, "rule": RulePlanner}
 

@@ -19,7 +19,7 @@ from merchantgym.envs.perception_counts import COUNTS, read
 from merchantgym.envs.perception_rivals import RivalLaw
 from merchantgym.envs.task import LedgerListing, action_size
 
-from ..agents.back_offices import back_offices
+from ..agents.planners.back_offices import back_offices
 from ..worlds import Floats, opened, plan_row, plans_for
 
 K = 8

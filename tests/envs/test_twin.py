@@ -17,7 +17,7 @@ from merchantgym.envs.task import LedgerListing
 from merchantgym.envs.traits import ListingTrait, ShopTrait, listing_traits, shop_traits
 from merchantgym.envs.twin import believed_stores
 
-from ..agents.back_offices import back_offices
+from ..agents.planners.back_offices import back_offices
 from ..worlds import Floats, opened
 
 DRAWS = 32

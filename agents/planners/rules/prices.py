@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from merchantgym.envs.back_office import BackOffice
-from merchantgym.envs.plan import MAX_PROMOTIONS, Promotion, Role
+from merchantgym.envs.plan import Role
 
 from .estimates import Array, Estimates
 from .gains import PriceGains
@@ -52,19 +52,3 @@ def promotion_discount(office: BackOffice, beliefs: Estimates, price: Array, act
     discount = np.floor(100.0 * min(gains.promotion_most, 0.5 * float(margin.min()))) / 100.0
     allowed = float(margin.mean()) >= gains.promotion_margin and discount >= gains.promotion_least
     return float(discount) if allowed else 0.0
-
-
-def promotion_windows(office: BackOffice, discount: float) -> tuple[Promotion, ...]:
-    """One window for each run of platform promotion days, the first ones if there are too many."""
-    runs: list[list[int]] = []
-    for day in sorted({day for day in office.promotion_days if 0 <= day < office.days}):
-        if runs and runs[-1][-1] == day - 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    if discount <= 0.0:
-        return ()
-    return tuple(
-        Promotion(start_hour=24 * run[0], end_hour=24 * (run[-1] + 1), discount=discount)
-        for run in runs[:MAX_PROMOTIONS]
-    )

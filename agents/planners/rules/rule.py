@@ -10,12 +10,13 @@ from merchantgym.envs.back_office import BackOffice
 from merchantgym.envs.market.parameters import CHANNELS
 from merchantgym.envs.plan import ListingPlan, Plan
 
+from ..promotions import promotion_windows
 from .bids import fit_to_purse, value_bids
 from .estimates import estimate
 from .gains import RuleGains
 from .money import daily_budget, plan_audience, plan_budget, plan_caps
 from .outlook import Offer, look_ahead
-from .prices import plan_prices, promotion_discount, promotion_windows
+from .prices import plan_prices, promotion_discount
 from .rationale import Decisions, explain
 from .roles import assign_roles, choose_goal, cover_days, never_sold, overstocked, pause_reasons
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merchantgym.agents.planners.brief import COLUMNS, write_brief
+from merchantgym.agents.planners.language.brief import COLUMNS, write_brief
 from merchantgym.envs.back_office import BackOffice
 from merchantgym.envs.hosting import load_hosting
 from merchantgym.envs.population import Population

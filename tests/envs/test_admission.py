@@ -5,7 +5,8 @@ from functools import cache
 import pytest
 
 from merchantgym.agents.planners import planner_by_name
-from merchantgym.controllers import Admission, OpenLoop, admit
+from merchantgym.controllers import OpenLoop
+from merchantgym.envs.admission import Admission, admit
 from merchantgym.envs.back_office import BackOffice
 from merchantgym.envs.plan import Plan, PlanError, check_plan
 from merchantgym.envs.scenario import load_scenario

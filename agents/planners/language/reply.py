@@ -18,7 +18,7 @@ from merchantgym.envs.faults import fault_line
 from merchantgym.envs.market.parameters import CHANNELS, SEGMENTS
 from merchantgym.envs.plan import GOALS, ROLES, Goal, ListingPlan, Plan, Promotion, Role
 
-from .prices import promotion_windows
+from ..promotions import promotion_windows
 
 Weight = Literal["less", "same", "more"]
 _WEIGHTS: Mapping[str, float] = {"less": 0.5, "same": 1.0, "more": 1.5}

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merchantgym.agents.planners import PLANNERS, RuleGains, RulePlanner, planner_by_name
-from merchantgym.agents.planners.estimates import estimate, maturity
-from merchantgym.agents.planners.outlook import paid_clicks
-from merchantgym.agents.planners.roles import pause_reasons
+from merchantgym.agents.planners.rules.estimates import estimate, maturity
+from merchantgym.agents.planners.rules.outlook import paid_clicks
+from merchantgym.agents.planners.rules.roles import pause_reasons
 from merchantgym.envs.back_office import BackOffice
 from merchantgym.envs.plan import Plan, check_plan, parse_plan
 

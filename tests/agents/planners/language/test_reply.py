@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merchantgym.agents.planners.reply import ListingReply, Reply, ReplyError, parse_reply, plan_of, reply_schema
+from merchantgym.agents.planners.language.reply import (
+    ListingReply,
+    Reply,
+    ReplyError,
+    parse_reply,
+    plan_of,
+    reply_schema,
+)
 from merchantgym.envs.back_office import BackOffice
 from merchantgym.envs.hosting import load_hosting
 from merchantgym.envs.market.parameters import SEGMENTS

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from math import floor, isfinite, sqrt
 
-from merchantgym.envs.actor import Actor
-from merchantgym.envs.back_office import BackOffice
-from merchantgym.envs.forecast import Outlook, outlooks
-from merchantgym.envs.market.parameters import Market
-from merchantgym.envs.opening import OpenStores
-from merchantgym.envs.plan import Plan, check_plan
-from merchantgym.envs.scenario import Scenario
-from merchantgym.envs.twin import believed_stores
+from .actor import Actor
+from .back_office import BackOffice
+from .forecast import Outlook, outlooks
+from .market.parameters import Market
+from .opening import OpenStores
+from .plan import Plan, check_plan
+from .scenario import Scenario
+from .twin import believed_stores
 
 _LEAST_SCALE = 0.02  # of a plan's money: with less it is no longer that plan
 _HALVINGS = 6  # of the logarithm between a budget that is too large and one that is not

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from merchantgym.agents.planners.contract import deciding_terms, supplier_margin
-from merchantgym.agents.planners.gains import OrderGains
+from merchantgym.agents.planners.rules.contract import deciding_terms, supplier_margin
+from merchantgym.agents.planners.rules.gains import OrderGains
 from merchantgym.envs.hosting import load_hosting
 
 UNITS = np.array([10.0, 40.0])
