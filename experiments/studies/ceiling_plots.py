@@ -57,7 +57,7 @@ def _draw_stores(ax: Axes, study: Ceiling) -> None:
         gains + errors,
         color=DARK,
         linewidth=0.8,
-        label="± standard error of a store's gain, by chance",
+        label="± standard error by chance",
     )
     ax.axhline(study.gain.mean, color=DARK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
     ax.annotate("mean", (1.0, study.gain.mean), (-2, 3), ("axes fraction", "data"), "offset points", ha="right")
