@@ -49,10 +49,11 @@ def test_other_experiments_and_none_leave_settings_alone() -> None:
     assert composed("compare", "experiment=learned").config["agents"] == {name: usual(name) for name in LEARNERS}
 
 
-def test_the_main_job_shortens_the_longest_training_alone() -> None:
+def test_the_main_job_shortens_the_trainings_of_its_learners_alone() -> None:
     agents = composed("compare").config["agents"]
-    assert [name for name in LEARNERS if agents[name] != usual(name)] == ["evolution"]
+    assert [name for name in LEARNERS if agents[name] != usual(name)] == ["evolution", "ppo"]
     assert agents["evolution"]["generations"] < usual("evolution")["generations"]
+    assert agents["ppo"]["steps"] < usual("ppo")["steps"]
     assert read_settings(composed("compare"), "evolution", agents["evolution"])
 
 
