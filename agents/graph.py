@@ -15,7 +15,7 @@ from merchantgym.envs.beliefs import feature_names as belief_names
 from merchantgym.envs.observation import bounds
 from merchantgym.envs.plan import PlanArrays
 
-from .evolution.policy import EvolvedActor
+from .evolution.actor import EvolvedActor
 from .evolution.portable import PortablePolicy, begin_trace, input_names
 from .memory_start import Start
 from .residual import ResidualActor, advance, begin, corrected

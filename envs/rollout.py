@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,16 @@ Progress = Callable[[int, int], None]
 """Called with (store-hours done, store-hours in all)."""
 
 OnHour = Callable[[Fleet], None]
-"""Called after every hour with the fleet that ran it, of many stores one chunk after another. It may read everything
+"""Called after every hour with the fleet that ran it, of many runs one chunk after another. It may read everything
 and amend budgets; nothing else."""
 
-_CHUNK = 1024  # stores held in memory at once
+CHUNK = 1024
+"""Runs held in memory at once. An actor with numbers of its own for every run can be handed no more."""
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """Results of n stores. Money in CNY."""
+    """Results of n runs. Money in CNY."""
 
     reward: FloatArray  # (n,)
     profit: FloatArray  # (n,) the merchant's
@@ -58,10 +60,11 @@ def rollout(
     actor: Actor,
     opened: OpenStores,
     plans: Sequence[Plan] | PlanArrays,
-    seed: int,
+    seed: int | NDArray[np.int64],
     *,
-    reward: RewardWeights | None = None,
+    rows: NDArray[np.int64] | None = None,
     keys: NDArray[np.int64] | None = None,
+    reward: RewardWeights | None = None,
     engine: str = "hour",
     threads: int = 1,
     trace: bool = False,
@@ -69,50 +72,76 @@ def rollout(
     on_hour: OnHour | None = None,
     progress: Progress | None = None,
 ) -> Episodes:
-    """Run every store once under its plan.
+    """Run stores under plans: every store once, or as often as `rows` names it.
 
     Args:
-        actor: decides every hour for all stores at once.
-        opened: n stores.
-        plans: one plan a store.
-        seed: chance is keyed by (seed, number of the store): the same for every actor and plan.
-        reward: weights of the reward, profit by default; they do not change what happens.
-        keys: (n,) numbers of the stores, 0 .. n - 1 by default. Store 7 of a split, opened alone and run with key 7,
+        actor: decides every hour for all runs at once.
+        opened: the stores.
+        plans: one plan a run, n of them.
+        seed: chance is keyed by (seed, key): the same for every actor and plan. One for all runs, or (n,) one a run.
+        rows: (n,) the row in `opened` of each run's store, any store any number of times; each once by default.
+        keys: (n,) the other half of chance, `rows` by default. Store 7 of a split, opened alone and run with key 7,
             meets what it meets among all.
-        engine: "hour", compiled, or "event", the same law visit by visit; see `event_fleet.open_fleet`.
+        reward: weights of the reward, profit by default; they do not change what happens.
+        engine: "hour", all runs at once, or "event", the same law visit by visit; see `event_fleet.open_fleet`.
         trace: record hourly series.
         event_trace: takes down every event; with the event engine.
         on_hour: called after every hour with the fleet.
         progress: called after every hour.
-    Raises: ValueError: the number of plans or keys is not the number of stores, or the actor returned an impossible
-        action.
+    Raises: ValueError: rows that `opened` does not have, a number of plans, seeds or keys that is not the number of
+        runs, or the actor returned an impossible action.
     """
     check_engine(engine, event_trace)
-    packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
-    count = len(opened)
+    stores = _rows(opened, rows)
+    count = len(stores)
+    packed = plans if isinstance(plans, PlanArrays) else _packed(plans, opened, stores)
     if packed.bid.shape[0] != count:
-        raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as stores(={count})")
-    numbers = np.arange(count) if keys is None else keys
-    if numbers.shape != (count,):
-        raise ValueError(f"keys(shape={numbers.shape}) must be {(count,)}, one a store")
+        what = "stores" if rows is None else "rows"
+        raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as {what}(={count})")
+    seeds = np.full(count, seed, dtype=np.int64) if np.ndim(seed) == 0 else _one_a_run("seed", seed, count)
+    numbers = stores if keys is None else _one_a_run("keys", keys, count)
     work = int(packed.days.sum()) * HOURS_PER_DAY
     longest = int(packed.days.max()) * HOURS_PER_DAY  # every chunk runs so long, that their traces fit together
     done = 0
     parts = []
-    for first in range(0, count, _CHUNK):
-        rows = np.arange(first, min(first + _CHUNK, count))
+    for first in range(0, count, CHUNK):
+        chunk = slice(first, min(first + CHUNK, count))
 
         def report(store_hours: int, before: int = done) -> None:
             if progress is not None:
                 progress(before + store_hours, work)
 
-        fleet = open_fleet(engine, opened.start, len(rows), reward=reward, threads=threads, trace=event_trace)
-        plan_rows = subset(packed, rows)
-        fleet.reset(plan_rows, rows, np.full(len(rows), seed, dtype=np.int64), keys=numbers[rows])
-        part = _run(actor, fleet, plan_rows, longest, trace, on_hour, report)
-        done += int(packed.days[rows].sum()) * HOURS_PER_DAY
-        parts.append(part)
+        runs = subset(packed, chunk)
+        fleet = open_fleet(engine, opened.start, chunk.stop - first, reward=reward, threads=threads, trace=event_trace)
+        fleet.reset(runs, stores[chunk], seeds[chunk], keys=numbers[chunk])
+        parts.append(_run(actor, fleet, runs, longest, trace, on_hour, report))
+        done += int(runs.days.sum()) * HOURS_PER_DAY
     return parts[0] if len(parts) == 1 else _join(parts)
+
+
+def _rows(opened: OpenStores, rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """The row of every run's store."""
+    if rows is None:
+        return np.arange(len(opened))
+    if rows.ndim != 1 or not len(rows):
+        raise ValueError(f"rows(shape={rows.shape}) must be (n,), one or more")
+    if wrong := [row for row in (int(rows.min()), int(rows.max())) if not 0 <= row < len(opened)]:
+        raise ValueError(f"rows(={wrong[0]}) must be >= 0 and < {len(opened)}, the number of stores")
+    return rows
+
+
+def _packed(plans: Sequence[Plan], opened: OpenStores, stores: NDArray[np.int64]) -> PlanArrays:
+    """The runs' plans, each in the order of its store's listings."""
+    ids = opened.listing_ids
+    return pack_plans(plans, [ids[row] for row in stores.tolist()])
+
+
+def _one_a_run(name: str, values: Any, count: int) -> NDArray[np.int64]:
+    """An argument that has a value a run."""
+    array: NDArray[np.int64] = np.asarray(values)
+    if array.shape != (count,):
+        raise ValueError(f"{name}(shape={array.shape}) must be {(count,)}, one a run")
+    return array
 
 
 def _run(
@@ -124,7 +153,7 @@ def _run(
     on_hour: OnHour | None,
     report: Callable[[int], None],
 ) -> Episodes:
-    """One chunk of stores from their first hour to their last."""
+    """One chunk of runs from their first hour to their last."""
     observation = fleet.observation
     memory = actor.init(plans, fleet.slots)
     recorder = Recorder(fleet) if trace else None

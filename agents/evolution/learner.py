@@ -17,11 +17,12 @@ from merchantgym.envs.store import HOURS_PER_DAY
 
 from ..checkpoint import read_policy
 from ..training import Lesson, Trained, attend
+from .actor import EvolvedActor, thought_of
 from .arena import Arena
 from .directions import directions_of
 from .features import no_standard, trace_width
 from .pairs import PairSearch
-from .policy import EvolvedActor, Shape, stacked_inputs, standard_of, thought_of
+from .policy import Shape, stacked_inputs, standard_of
 from .search import CovarianceSearch, GradientSearch, Search
 from .settings import EvolutionSettings
 

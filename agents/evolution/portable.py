@@ -16,8 +16,9 @@ from merchantgym.envs.engines.layout import N_CHANNELS, Field
 from merchantgym.envs.observation import Global, ObservationView, PerListing, observation_size
 from merchantgym.envs.task import PAUSED
 
+from .actor import EvolvedActor
 from .features import ITEM_SIGNALS, LAST_PARTS, LIMIT, N_SIGNALS, PRIOR_CLICKS, SHOP_SIGNALS, Item, Shop
-from .policy import SHOP_HEADS, EvolvedActor, Shape
+from .policy import SHOP_HEADS, Shape
 
 _Input = TypeVar("_Input", bound=Field)
 Trace = tuple[Tensor, ...]

@@ -17,11 +17,10 @@ from torch import Tensor
 from merchantgym.envs.actor import Actor, Kind, Memory
 from merchantgym.envs.engines.layout import N_CHANNELS, FloatArray
 from merchantgym.envs.engines.streams import keyed_generator
-from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.observation import ObservationView, PerListing, observation_size
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.rollout import subset
+from merchantgym.envs.rollout import rollout, subset
 from merchantgym.envs.store import HOURS_PER_DAY
 
 from ..inputs import Inputs
@@ -212,14 +211,8 @@ class _CloneStudent:
 
     def _run(self, actor: Actor, rows: NDArray[np.int64], seed: int) -> None:
         """Some of the training stores from their first hour to their last."""
-        lesson = self.lesson
-        fleet = Fleet(lesson.stores.start, len(rows), reward=lesson.reward, threads=lesson.threads)
-        plans = subset(lesson.plans, rows)
-        observation = fleet.reset(plans, rows, np.full(len(rows), seed, dtype=np.int64))
-        memory = actor.init(plans, len(rows))
-        for _ in range(int(plans.days.max()) * HOURS_PER_DAY):
-            action, memory = actor.act(observation, memory)
-            observation = fleet.step(action)
+        lesson, plans = self.lesson, subset(self.lesson.plans, rows)
+        rollout(actor, lesson.stores, plans, seed, rows=rows, reward=lesson.reward, threads=lesson.threads)
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser and all examples."""

@@ -20,9 +20,7 @@ from merchantgym.envs.fleet import Fleet
 from merchantgym.envs.observation import Global
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.reward import PROFIT_TERMS
-from merchantgym.envs.rollout import subset
-from merchantgym.envs.store import HOURS_PER_DAY
+from merchantgym.envs.rollout import CHUNK, rollout, subset
 from merchantgym.envs.task import PAUSED, PlanField, PlanListing
 
 LATE = 0.15
@@ -30,7 +28,6 @@ LATE = 0.15
 _COURSE = ("bids_trend", "discount_trend", "discount_late")
 LISTINGS = slice(N_CHANNELS, -1 - len(_COURSE))
 """Places of the listings' constants."""
-_ROWS = 1024  # runs in memory at once
 
 
 def constant_names(listings: int) -> tuple[str, ...]:
@@ -101,15 +98,9 @@ class Bench:
 
     def profit(self, constants: FloatArray, stores: NDArray[np.int64], seeds: NDArray[np.int64]) -> FloatArray:
         """What the base with constants (n, D) earns on stores (n,) under chance (n,), shape (n,) [CNY]."""
-        parts = np.split(np.arange(len(stores)), range(_ROWS, len(stores), _ROWS))
+        parts = np.split(np.arange(len(stores)), range(CHUNK, len(stores), CHUNK))
         return np.concatenate([self._run(constants[part], stores[part], seeds[part]) for part in parts])
 
     def _run(self, constants: FloatArray, stores: NDArray[np.int64], seeds: NDArray[np.int64]) -> FloatArray:
-        fleet, plans = Fleet(self.opened.start, len(stores)), subset(self.plans, stores)
         actor = CorrectedActor(self.base, constants)
-        observation, memory = fleet.reset(plans, stores, seeds), actor.init(plans, len(stores))
-        for _ in range(int(plans.days.max()) * HOURS_PER_DAY):
-            action, memory = actor.act(observation, memory)
-            observation = fleet.step(action)
-        profit: FloatArray = fleet.score[:, [int(term) for term in PROFIT_TERMS]].sum(axis=1)
-        return profit
+        return rollout(actor, self.opened, subset(self.plans, stores), seeds, rows=stores).profit

@@ -10,8 +10,9 @@ import pytest
 
 from merchantgym.agents.bundle import Parity, check_parity, export_bundle, load_bundle
 from merchantgym.agents.evolution import portable
+from merchantgym.agents.evolution.actor import EvolvedActor
 from merchantgym.agents.evolution.features import Item
-from merchantgym.agents.evolution.policy import EvolvedActor, Shape
+from merchantgym.agents.evolution.policy import Shape
 from merchantgym.agents.inputs import Inputs, layout_of
 from merchantgym.agents.planners import planner_by_name
 from merchantgym.agents.policy import Correction

@@ -102,7 +102,7 @@ def test_chunks_change_nothing(
 ) -> None:
     whole = rollout(Wave(), opened, mixed, SEED, trace=True)
     bare = rollout(Wave(), opened, mixed, SEED)
-    monkeypatch.setattr(rollouts, "_CHUNK", chunk)
+    monkeypatch.setattr(rollouts, "CHUNK", chunk)
     same(whole, rollout(Wave(), opened, mixed, SEED, trace=True))
     same(bare, rollout(Wave(), opened, mixed, SEED))
 
@@ -122,7 +122,7 @@ def test_threads_change_nothing(opened: OpenStores, mixed: list[Plan], monkeypat
 def test_progress_rises_to_the_whole(
     opened: OpenStores, mixed: list[Plan], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollouts, "_CHUNK", chunk)
+    monkeypatch.setattr(rollouts, "CHUNK", chunk)
     for trace in (False, True):
         told: list[tuple[int, int]] = []
         rollout(

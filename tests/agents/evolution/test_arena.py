@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from merchantgym.agents.evolution.actor import EvolvedActor
 from merchantgym.agents.evolution.arena import Arena
-from merchantgym.agents.evolution.policy import EvolvedActor, Shape
+from merchantgym.agents.evolution.policy import Shape
 from merchantgym.controllers import make_controller
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.plan import PlanArrays

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from merchantgym.agents.evolution.actor import EvolvedActor
 from merchantgym.agents.evolution.features import LIMIT, SHOP_SIGNALS, Item, Shop, no_standard, trace_width
-from merchantgym.agents.evolution.policy import EvolvedActor, Shape, stacked_inputs, standard_of
+from merchantgym.agents.evolution.policy import Shape, stacked_inputs, standard_of
 from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.fleet import Fleet

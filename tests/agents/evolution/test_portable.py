@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merchantgym.agents.evolution.actor import EvolvedActor
 from merchantgym.agents.evolution.features import Item, Shop, trace_width
-from merchantgym.agents.evolution.policy import EvolvedActor, Shape, stacked_inputs
+from merchantgym.agents.evolution.policy import Shape, stacked_inputs
 from merchantgym.agents.evolution.portable import PortablePolicy, begin_trace, input_names
 from merchantgym.controllers import make_controller
 from merchantgym.envs.actor import Actor

@@ -61,6 +61,16 @@ def test_zeros_are_the_base_to_the_last_bit(headline: OpenStores) -> None:
     assert (other != profit).all()
 
 
+def test_a_store_under_two_sets_of_constants_is_each_of_them_alone() -> None:
+    ring, rng = bench(), np.random.default_rng(5)
+    stores, seeds = np.array([2, 0, 2]), np.array([4, 5, 6])
+    constants = rng.uniform(-0.3, 0.3, (3, len(constant_names(ring.opened.start.listings))))
+    together = ring.profit(constants, stores, seeds)
+    for i in range(3):
+        alone = CorrectedActor(ring.base, np.repeat(constants[i : i + 1], ring.stores, axis=0))
+        assert rollout(alone, ring.opened, ring.plans, int(seeds[i])).profit[stores[i]] == together[i]
+
+
 @given(
     base=arrays(np.float64, (2, 6), elements=st.floats(-1.0, 1.0)),
     constants=arrays(np.float64, (2, 9), elements=st.floats(-2.0, 2.0)),
