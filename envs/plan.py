@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
@@ -302,6 +302,13 @@ def pack_plans(plans: Sequence[Plan], listing_ids: Sequence[Sequence[str]]) -> P
         days=np.array([plan.days for plan in plans], dtype=np.int64),
         promotion=promotion,
         allow_below_cost=np.array([plan.allow_below_cost for plan in plans], dtype=np.bool_),
+    )
+
+
+def join_plans(parts: Sequence[PlanArrays]) -> PlanArrays:
+    """Packed plans one part after another; all with the same number of listings."""
+    return PlanArrays(
+        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(PlanArrays)}
     )
 
 

@@ -6,10 +6,15 @@ from collections.abc import Callable, Mapping
 
 from .planner import Planner
 from .platform_default import PlatformDefaultPlanner
+from .random_plan import RandomPlanner
 from .rules.gains import RuleGains
 from .rules.rule import RulePlanner
 
-PLANNERS: Mapping[str, Callable[[], Planner]] = {"default": PlatformDefaultPlanner, "rule": RulePlanner}
+PLANNERS: Mapping[str, Callable[[], Planner]] = {
+    "default": PlatformDefaultPlanner,
+    "random": RandomPlanner,
+    "rule": RulePlanner,
+}
 
 
 def planner_by_name(name: str) -> Planner:
@@ -22,4 +27,12 @@ def planner_by_name(name: str) -> Planner:
     return PLANNERS[name]()
 
 
-__all__ = ["PLANNERS", "Planner", "PlatformDefaultPlanner", "RuleGains", "RulePlanner", "planner_by_name"]
+__all__ = [
+    "PLANNERS",
+    "Planner",
+    "PlatformDefaultPlanner",
+    "RandomPlanner",
+    "RuleGains",
+    "RulePlanner",
+    "planner_by_name",
+]

@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from merchantgym.agents import surface
+from merchantgym.agents.surface import SurfaceSearch
 from merchantgym.envs.engines.layout import FloatArray
 
 from ..parts import Parts
@@ -23,11 +25,10 @@ from ..setting import CEILING_RUN, Setting, controller, write_plans
 from ..side_by_side import Report
 from .ceiling_settings import CeilingSettings
 from .constants import LISTINGS, Bench, constant_names
-from .surface import SurfaceSearch
 
 _SEARCH, _CHOOSE, _SCORE = 1, 2, 3  # sets of chance; none has a seed of another's
 _SEEDS = 2**30  # of each
-_HERE = ("ceiling_runs.py", "constants.py", "surface.py")
+_HERE = ("ceiling_runs.py", "constants.py")
 
 Seeds = NDArray[np.int64]
 
@@ -70,7 +71,10 @@ class CeilingWork:
             "settings": asdict(self.settings),
             "stores": [self.first, self.last],
             "run_seed": self.setting.run_seed(CEILING_RUN),
-            "sources": [simulator_digest(), digest_of_files(here / name for name in _HERE)],
+            "sources": [
+                simulator_digest(),
+                digest_of_files([*(here / name for name in _HERE), Path(surface.__file__)]),
+            ],
             "shared": None if self.shared is None else self.shared.tolist(),
         }
 

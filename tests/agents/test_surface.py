@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from merchantgym.experiments.studies.surface import SurfaceSearch
+from merchantgym.agents.surface import SurfaceSearch
 
 Floats = NDArray[np.float64]
 TOP = np.array([[1.5, -2.0, 0.4], [0.0, 3.0, -1.0]])
