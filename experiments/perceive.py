@@ -10,9 +10,10 @@ from merchantgym.controllers import CONTROLLERS
 from merchantgym.envs.actor import Actor
 from merchantgym.envs.perception import Perception
 from merchantgym.envs.population import Population
+from merchantgym.envs.rollout import CHUNK
 from merchantgym.envs.scenario import load_scenario, scenario_names
 
-from .perceived import MOST_STORES, watch
+from .perceived import watch
 from .perception_report import Scored, describe, draw
 from .perception_score import calibrate, detect
 from .setting import TEST_RUN, Setting, check_names, controller, progress_bars, read_setting, write_plans
@@ -28,8 +29,8 @@ def run(config: DictConfig) -> None:
     if not isinstance(names, list):
         raise ValueError(f"names(={names!r}) must be a list such as [headline, steady]")
     check_names("names", names, scenario_names())
-    if not 2 <= stores <= MOST_STORES:
-        raise ValueError(f"stores(={stores}) must be in [2, {MOST_STORES}]")
+    if not 2 <= stores <= CHUNK:
+        raise ValueError(f"stores(={stores}) must be in [2, {CHUNK}]")
     actor = controller(setting.config, executor)
     scored = {}
     with progress_bars(setting) as bars:

@@ -14,12 +14,11 @@ from merchantgym.envs.observation import Global, ObservationView, PerListing
 from merchantgym.envs.opening import OpenStores
 from merchantgym.envs.perception import Perception
 from merchantgym.envs.plan import PlanArrays
-from merchantgym.envs.rollout import rollout
+from merchantgym.envs.rollout import CHUNK, rollout
 from merchantgym.envs.store import NEVER
 
 from .true_beliefs import TruthReader
 
-MOST_STORES = 1024  # that `rollout` runs side by side
 CHANGES = ("surge", "regime", "rival_shift")
 _BID_PER_PRICE = 0.55  # price per click over the bid that meets the median rival: what a raw guess goes by
 
@@ -78,8 +77,8 @@ def watch(perception: Perception, actor: Actor, opened: OpenStores, plans: PlanA
     Raises: ValueError: more stores than `rollout` runs side by side.
     """
     n = len(opened)
-    if n > MOST_STORES:
-        raise ValueError(f"stores(={n}) must be <= {MOST_STORES}")
+    if n > CHUNK:
+        raise ValueError(f"stores(={n}) must be <= {CHUNK}")
     eye, reader = Watch(actor), TruthReader(opened.start.state)
     truths = []
 
