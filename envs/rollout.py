@@ -61,6 +61,7 @@ def rollout(
     seed: int,
     *,
     reward: RewardWeights | None = None,
+    stores: NDArray[np.int64] | None = None,
     keys: NDArray[np.int64] | None = None,
     engine: str = "hour",
     threads: int = 1,
@@ -73,11 +74,13 @@ def rollout(
 
     Args:
         actor: decides every hour for all stores at once.
-        opened: n stores.
-        plans: one plan a store.
+        opened: n stores, or those that `stores` names.
+        plans: one plan a run.
         seed: chance is keyed by (seed, number of the store): the same for every actor and plan.
         reward: weights of the reward, profit by default; they do not change what happens.
-        keys: (n,) numbers of the stores, 0 .. n - 1 by default. Store 7 of a split, opened alone and run with key 7,
+        stores: (n,) row of `opened` that each run is of, so that a store can be run under several plans; each once and
+            in order by default.
+        keys: (n,) numbers of the stores, their rows by default. Store 7 of a split, opened alone and run with key 7,
             meets what it meets among all.
         engine: "hour", compiled, or "event", the same law visit by visit; see `event_fleet.open_fleet`.
         trace: record hourly series.
@@ -88,11 +91,15 @@ def rollout(
         action.
     """
     check_engine(engine, event_trace)
-    packed = plans if isinstance(plans, PlanArrays) else pack_plans(plans, opened.listing_ids)
-    count = len(opened)
+    which = np.arange(len(opened)) if stores is None else stores
+    count = len(which)
+    if isinstance(plans, PlanArrays):
+        packed = plans
+    else:
+        packed = pack_plans(plans, [opened.listing_ids[store] for store in which.tolist()])
     if packed.bid.shape[0] != count:
         raise ValueError(f"plans(={packed.bid.shape[0]}) must be as many as stores(={count})")
-    numbers = np.arange(count) if keys is None else keys
+    numbers = which if keys is None else keys
     if numbers.shape != (count,):
         raise ValueError(f"keys(shape={numbers.shape}) must be {(count,)}, one a store")
     work = int(packed.days.sum()) * HOURS_PER_DAY
@@ -108,7 +115,7 @@ def rollout(
 
         fleet = open_fleet(engine, opened.start, len(rows), reward=reward, threads=threads, trace=event_trace)
         plan_rows = subset(packed, rows)
-        fleet.reset(plan_rows, rows, np.full(len(rows), seed, dtype=np.int64), keys=numbers[rows])
+        fleet.reset(plan_rows, which[rows], np.full(len(rows), seed, dtype=np.int64), keys=numbers[rows])
         part = _run(actor, fleet, plan_rows, longest, trace, on_hour, report)
         done += int(packed.days[rows].sum()) * HOURS_PER_DAY
         parts.append(part)
