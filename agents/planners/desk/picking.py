@@ -20,7 +20,7 @@ _QUOTED: Mapping[Role, tuple[str, ...]] = {
 }
 _WHY: Mapping[Role, str] = {
     "hero": "among the best sellers: {orders} orders from {clicks} clicks at a margin of {margin}",
-    "growth": "sells: {orders} orders from {clicks} clicks at a margin of {margin}",
+    "growth": "worth its clicks: {orders} orders from {clicks} clicks at a margin of {margin}",
     "test": "not proven: {orders} orders from {clicks} clicks and {reviews} reviews, so little money",
     "clear": "slow: {stock} units in stock, {units} sold last week, {age_days} days in the shop",
 }
