@@ -48,7 +48,7 @@ class PlanChoice:
         forecast = np.array([one.confirmed.estimate.advantage.mean for one in self.traces])
         return {
             "replaced": float(replaced.mean()),
-            "gain": paired_difference(self.chosen.mean(axis=1), self.rule.mean(axis=1), rng),
+            "gain": paired_difference(self.chosen.mean(axis=1)[None], self.rule.mean(axis=1)[None], rng),
             "forecast_gain": float(forecast.mean()),
             "worse": float((self.gain < 0.0).mean()),
             "worse_than_forecast": float(self.worse_than_forecast().mean()),
