@@ -43,11 +43,10 @@ class PlanChoice:
         return ((self.gain < 0.0) & (self.gain < low)).astype(np.float64)
 
     def summary(self, rng: np.random.Generator) -> dict[str, float | Interval]:
-        """Figures of the study, over all stores; those of the lead over the stores where the plan was replaced."""
-        replaced = self.replaced > 0.0
+        """Figures of the study, over all stores. Money in CNY."""
         forecast = np.array([one.confirmed.estimate.advantage.mean for one in self.traces])
         return {
-            "replaced": float(replaced.mean()),
+            "replaced": float(self.replaced.mean()),
             "gain": paired_difference(self.chosen.mean(axis=1)[None], self.rule.mean(axis=1)[None], rng),
             "forecast_gain": float(forecast.mean()),
             "worse": float((self.gain < 0.0).mean()),
