@@ -1,5 +1,6 @@
 """Before a plan starts: is its loss, as forecast from the back office alone, within what the merchant can bear?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor, isfinite, sqrt
 
@@ -7,12 +8,12 @@ from .actor import Actor
 from .back_office import BackOffice
 from .forecast import Outlook, outlooks
 from .market.parameters import Market
-from .opening import OpenStores
 from .plan import Plan, check_plan
 from .scenario import Scenario
 from .twin import believed_stores
 
-_LEAST_SCALE = 0.02  # of a plan's money: with less it is no longer that plan
+LEAST_SCALE = 0.02
+"""Share of a plan's money: with less it is no longer that plan."""
 _HALVINGS = 6  # of the logarithm between a budget that is too large and one that is not
 
 
@@ -55,18 +56,37 @@ def admit(
         scenario, seed, draws, market, threads: see `forecast.forecasts`.
     Raises: ValueError: an impossible limit. PlanError: a plan that the shop cannot carry out.
     """
-    if not (isfinite(limit) and limit >= 0.0):
-        raise ValueError(f"limit(={limit}) must be finite and >= 0 [CNY]")
+    check_limit(limit)
     check_plan(plan, office)
     twin = believed_stores([office], scenario, draws, seed, market=market, threads=threads)
-    whole = _outlook(plan, 1.0, actor, twin, seed, threads)
+
+    def look(tried: Plan) -> Outlook:
+        return outlooks(actor, [tried], twin, seed, threads=threads)[0]
+
+    return cut_to_limit(plan, look(plan), limit, look)
+
+
+def check_limit(limit: float) -> None:
+    """Raises: ValueError: no amount that a merchant can name as the most it may lose."""
+    if not (isfinite(limit) and limit >= 0.0):
+        raise ValueError(f"limit(={limit}) must be finite and >= 0 [CNY]")
+
+
+def cut_to_limit(plan: Plan, whole: Outlook, limit: float, look: Callable[[Plan], Outlook]) -> Admission:
+    """The same where the forecast is at hand.
+
+    Args:
+        whole: outlook of the plan as proposed.
+        limit: [CNY] as in `admit`.
+        look: the outlook of the plan with less money, on the same draws.
+    """
     if whole.loss <= limit:
-        return Admission(_scaled(plan, 1.0, whole), whole, 1.0, f"{_stated(whole)}, within the {_limit(limit)}.")
-    little = _outlook(plan, _LEAST_SCALE, actor, twin, seed, threads)
+        return Admission(with_share(plan, 1.0, whole), whole, 1.0, f"{_stated(whole)}, within the {_limit(limit)}.")
+    little = look(with_share(plan, LEAST_SCALE))
     if little.loss > limit:
         return Admission(None, little, 0.0, _refusal(plan, whole, little, limit))
-    scale, found = _largest(plan, little, actor, twin, limit, seed, threads)
-    cut = _scaled(plan, scale, found)
+    scale, found = _largest(plan, little, limit, look)
+    cut = with_share(plan, scale, found)
     reason = (
         f"With {plan.budget_total:.2f} CNY {_stated(whole)}, over the {_limit(limit)}. "
         f"The budget is cut to {scale:.0%}: with {cut.budget_total:.2f} CNY {_stated(found)}."
@@ -74,14 +94,12 @@ def admit(
     return Admission(cut, found, scale, reason)
 
 
-def _largest(
-    plan: Plan, little: Outlook, actor: Actor, twin: OpenStores, limit: float, seed: int, threads: int
-) -> tuple[float, Outlook]:
+def _largest(plan: Plan, little: Outlook, limit: float, look: Callable[[Plan], Outlook]) -> tuple[float, Outlook]:
     """The largest scale found by bisection whose loss is within the limit, and its outlook."""
-    low, high, found = _LEAST_SCALE, 1.0, little
+    low, high, found = LEAST_SCALE, 1.0, little
     for _ in range(_HALVINGS):
         scale = sqrt(low * high)
-        outlook = _outlook(plan, scale, actor, twin, seed, threads)
+        outlook = look(with_share(plan, scale))
         if outlook.loss <= limit:
             low, found = scale, outlook
         else:
@@ -89,11 +107,7 @@ def _largest(
     return low, found
 
 
-def _outlook(plan: Plan, scale: float, actor: Actor, twin: OpenStores, seed: int, threads: int) -> Outlook:
-    return outlooks(actor, [_scaled(plan, scale)], twin, seed, threads=threads)[0]
-
-
-def _scaled(plan: Plan, scale: float, outlook: Outlook | None = None) -> Plan:
+def with_share(plan: Plan, scale: float, outlook: Outlook | None = None) -> Plan:
     """The plan with that share of its money, rounded down to the fen, and with its forecast if there is one."""
     changes: dict[str, object] = {} if outlook is None else {"forecast": outlook.forecast}
     if scale < 1.0:
@@ -113,6 +127,6 @@ def _limit(limit: float) -> str:
 def _refusal(plan: Plan, whole: Outlook, little: Outlook, limit: float) -> str:
     return (
         f"Refused: with {plan.budget_total:.2f} CNY {_stated(whole)}, over the {_limit(limit)}, and even with "
-        f"{_LEAST_SCALE:.0%} of the money {_stated(little)}. The loss does not come from advertising: look at prices, "
+        f"{LEAST_SCALE:.0%} of the money {_stated(little)}. The loss does not come from advertising: look at prices, "
         "costs and fees."
     )

@@ -11,7 +11,7 @@ from .engines.layout import FloatArray
 from .market.parameters import Market
 from .opening import OpenStores
 from .plan import Forecast, Plan, Quantiles, pack_plans
-from .rollout import rollout, subset
+from .rollout import Episodes, rollout, subset
 from .scenario import Scenario
 from .twin import believed_stores, twin_keys
 
@@ -88,16 +88,49 @@ def forecasts(
 
 def outlooks(actor: Actor, plans: Sequence[Plan], twin: OpenStores, seed: int, *, threads: int = 1) -> list[Outlook]:
     """The same for twins already at hand, from `believed_stores` for the plans' offices in order."""
-    draws, rest = divmod(len(twin), len(plans))
+    return [own[0] for own in rival_outlooks(actor, [[plan] for plan in plans], twin, seed, threads=threads)]
+
+
+def rival_outlooks(
+    actor: Actor, plans: Sequence[Sequence[Plan]], twin: OpenStores, seed: int, *, threads: int = 1
+) -> list[list[Outlook]]:
+    """Several plans for each office, all on the same draws and under the same chance: differences are paired.
+
+    Args:
+        plans: for each office of `twin` in order, as many as there are for it, or none.
+    """
+    played = rehearse(actor, plans, twin, seed, threads=threads)
+    draws = len(twin) // len(plans)
+    columns = (played.spend, played.gmv, played.profit)
+    parts = iter(zip(*(column.reshape(-1, draws) for column in columns), strict=True))
+    return [[Outlook(*next(parts)) for _ in own] for own in plans]
+
+
+def rehearse(
+    actor: Actor,
+    plans: Sequence[Sequence[Plan]],
+    twin: OpenStores,
+    seed: int,
+    *,
+    threads: int = 1,
+    trace: bool = False,
+) -> Episodes:
+    """The runs behind `rival_outlooks`: every plan of the first office on each of its draws, then the next office's.
+
+    Args:
+        trace: hourly series as well.
+    Raises: ValueError: `twin` does not hold equally many draws for each office, or there is no plan at all.
+    """
+    draws, rest = divmod(len(twin), max(len(plans), 1))
     if rest or not draws:
         raise ValueError(f"twin(={len(twin)} stores) must hold equally many for each of plans(={len(plans)})")
-    rows = np.repeat(np.arange(len(plans)), draws)
-    packed = subset(pack_plans(plans, twin.listing_ids[::draws]), rows)
-    keys = np.array(twin_keys(len(plans), draws))
-    played = rollout(actor, twin, packed, seed, keys=keys, threads=threads)
-    columns = (played.spend, played.gmv, played.profit)
-    parts = [column.reshape(len(plans), draws) for column in columns]
-    return [Outlook(*(part[i] for part in parts)) for i in range(len(plans))]
+    office = np.repeat(np.arange(len(plans)), [len(own) for own in plans])
+    listing_ids = [twin.listing_ids[draws * i] for i in office.tolist()]
+    packed = pack_plans([plan for own in plans for plan in own], listing_ids)
+    rows = np.repeat(np.arange(len(office)), draws)
+    stores = (draws * office[:, None] + np.arange(draws)).ravel()
+    keys = np.array(twin_keys(len(office), draws))
+    return rollout(actor, twin, subset(packed, rows), seed, rows=stores, keys=keys, threads=threads, trace=trace)
 
 
 def _quantiles(values: FloatArray) -> Quantiles:

@@ -33,6 +33,7 @@ VERBS = {
     "compare": Verb("merchantgym.experiments.compare", "train, score and rank all planners and executors"),
     "tune": Verb("merchantgym.experiments.tune", "search the gains of controllers on the training stores"),
     "export": Verb("merchantgym.experiments.export", "write a trained policy or a controller as a checked ONNX bundle"),
+    "plan": Verb("merchantgym.experiments.plan", "write the plan of a merchant's shop, and why"),
     "record": Verb("merchantgym.experiments.record", "record episodes as parquet, to learn from offline"),
     "off_policy": Verb("merchantgym.experiments.off_policy", "hold off-policy estimates against the truth"),
     "watch": Verb("merchantgym.experiments.watch", "watch one store's days live, or save them as a film"),

@@ -36,7 +36,12 @@ class Decisions:
 
 
 def explain(office: BackOffice, decisions: Decisions, gains: RuleGains) -> str:
-    """Several sentences: goal, what was learnt, items, bids, prices, money, promotions, forecast."""
+    """Several sentences: those of `reasons`, then the forecast."""
+    return f"{reasons(office, decisions, gains)} {_forecast(decisions.outlook)}"
+
+
+def reasons(office: BackOffice, decisions: Decisions, gains: RuleGains) -> str:
+    """Several sentences: goal, what was learnt, items, bids, prices, money, promotions."""
     sentences = [
         f"The goal is {decisions.goal}: {decisions.why}.",
         *_hosting(office),
@@ -46,7 +51,6 @@ def explain(office: BackOffice, decisions: Decisions, gains: RuleGains) -> str:
         *_prices(office, decisions),
         _money(office, decisions),
         *_promotions(office, decisions),
-        _forecast(decisions.outlook),
     ]
     return " ".join(sentences)
 
