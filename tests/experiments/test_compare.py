@@ -168,7 +168,7 @@ def test_export_and_evaluate_name_what_is_missing(refusal: Callable[..., str], h
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["planners=[rule,oracle]"], ["planners", "'oracle'", "default, rule"]),
+        (["planners=[rule,oracle]"], ["planners", "'oracle'", "default, "]),
         (["executors=[pdi]"], ["executors", "'pdi'", "value_pid"]),
         (["executors=[pid,pid]"], ["executors", "'pid'", "twice"]),
         (["stores=1"], ["stores(=1)", ">= 2"]),

@@ -114,7 +114,7 @@ def test_the_verb_writes_a_page_and_a_picture(tmp_path: Path, monkeypatch: pytes
     [
         ("names=[steadyy]", "names has an unknown name 'steadyy'; allowed: cold_start, "),
         ("names=steady", "names(='steady') must be a list such as [headline, steady]"),
-        ("planner=rulee", "planner has an unknown name 'rulee'; allowed: default, rule"),
+        ("planner=rulee", "planner has an unknown name 'rulee'; allowed: default, "),
         ("executor=ppo", "executor has an unknown name 'ppo'; allowed: "),
         ("stores=1", "stores(=1) must be in [2, 1024]"),
     ],

@@ -181,7 +181,7 @@ def test_the_verb_writes_a_page_whose_pictures_exist(folder: Path) -> None:
     [
         ("names=[steadyy]", "names has an unknown name 'steadyy'; allowed: cold_start, "),
         ("names=promotion", "names(='promotion') must be a list such as [promotion, price_war], or null"),
-        ("planner=rulee", "planner has an unknown name 'rulee'; allowed: default, rule"),
+        ("planner=rulee", "planner has an unknown name 'rulee'; allowed: default, "),
         ("stores=0", "stores(=0) must be a whole number >= 1"),
     ],
 )

@@ -259,7 +259,7 @@ def test_bad_values_are_refused_in_one_line(
         ("store", -1, r"store\(=-1\) must be a whole number in \[0, 10000000\)"),
         ("store", 1.5, r"store\(=1.5\) must be a whole number"),
         ("split", "tests", "split has an unknown name 'tests'; allowed: train, validation, test"),
-        ("planner", "rulee", "planner has an unknown name 'rulee'; allowed: default, rule"),
+        ("planner", "rulee", "planner has an unknown name 'rulee'; allowed: default, "),
         ("engine", "steam", r"engine\(='steam'\) must be one of: hour, event"),
         ("reveal", "maybe", r"reveal\(='maybe'\) must be true or false"),
         ("hours_per_frame", 0, r"hours_per_frame\(=0\) must be a whole number in \[1, "),

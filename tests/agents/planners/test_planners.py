@@ -167,7 +167,7 @@ def test_default_planner_is_the_console_as_it_comes(office: BackOffice) -> None:
 
 
 def test_unknown_planner_is_named() -> None:
-    with pytest.raises(ValueError, match=r"planner\(='oracle'\) must be one of default, rule"):
+    with pytest.raises(ValueError, match=r"planner\(='oracle'\) must be one of default, "):
         planner_by_name("oracle")
 
 
